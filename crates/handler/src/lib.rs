@@ -1,0 +1,1 @@
+//! MPS events to a WeCom group: the function that the first manifest deploys.

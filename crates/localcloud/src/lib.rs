@@ -1,0 +1,1 @@
+//! An embedded local Tencent Cloud: the real protocol on a laptop.

@@ -1,0 +1,1 @@
+//! Custom-runtime client for Tencent Cloud SCF functions written in Rust.
