@@ -1,0 +1,164 @@
+//! CAM policies and whom they are attached to.
+
+use super::{SERVICE, Tag};
+use crate::api::{Done, action, answer, object};
+
+action! {
+    /// Lists policies. Keyword semantics are unpublished: match names exactly afterwards.
+    ListPolicies: Read -> ListPoliciesAnswer {
+    } optional {
+        rp: u64,
+        page: u64,
+        scope: String,
+        keyword: String,
+    }
+}
+
+action! {
+    /// Reads a policy with its document.
+    GetPolicy: Read -> GetPolicyAnswer {
+        policy_id: u64,
+    } optional {
+    }
+}
+
+action! {
+    /// Creates a custom policy.
+    CreatePolicy: Write -> CreatePolicyAnswer {
+        policy_name: String,
+        policy_document: String,
+    } optional {
+        description: String,
+        tags: Vec<Tag>,
+    }
+}
+
+action! {
+    /// Changes the default version of a policy in place.
+    UpdatePolicy: IdempotentWrite -> UpdatePolicyAnswer {
+    } optional {
+        policy_id: u64,
+        policy_name: String,
+        description: String,
+        policy_document: String,
+        alias: String,
+    }
+}
+
+action! {
+    /// Deletes policies.
+    DeletePolicy: Write -> Done {
+        policy_id: Vec<u64>,
+    } optional {
+    }
+}
+
+action! {
+    /// Lists whom a policy is attached to.
+    ListEntitiesForPolicy: Read -> ListEntitiesForPolicyAnswer {
+        policy_id: u64,
+    } optional {
+        page: u64,
+        rp: u64,
+        entity_filter: String,
+    }
+}
+
+answer! {
+    /// One page of policies.
+    #[derive(Debug)]
+    ListPoliciesAnswer {
+        list: Vec<StrategyInfo>,
+    } defaulted {
+        service_type_list: Vec<String>,
+    } optional {
+        total_num: u64,
+    }
+}
+
+answer! {
+    /// A policy.
+    #[derive(Debug)]
+    GetPolicyAnswer {
+        policy_name: String,
+        policy_document: String,
+    } defaulted {
+        tags: Vec<Tag>,
+    } optional {
+        description: String,
+        r#type: u64,
+        add_time: String,
+        update_time: String,
+        preset_alias: String,
+        is_service_linked_role_policy: u64,
+    }
+}
+
+answer! {
+    /// The new policy.
+    #[derive(Debug)]
+    CreatePolicyAnswer {
+        policy_id: u64,
+    } defaulted {
+    } optional {
+    }
+}
+
+answer! {
+    /// The changed policy.
+    #[derive(Debug)]
+    UpdatePolicyAnswer {
+    } defaulted {
+    } optional {
+        policy_id: u64,
+    }
+}
+
+answer! {
+    /// One page of holders.
+    #[derive(Debug)]
+    ListEntitiesForPolicyAnswer {
+        list: Vec<AttachEntityOfPolicy>,
+    } defaulted {
+    } optional {
+        total_num: u64,
+    }
+}
+
+object! {
+    /// A row of [`ListPolicies`]; type 1 custom, 2 preset.
+    #[derive(Debug)]
+    StrategyInfo {
+        policy_id: u64,
+        policy_name: String,
+        deactived_detail: Vec<String>,
+        tags: Vec<Tag>,
+    } optional {
+        add_time: String,
+        r#type: u64,
+        description: String,
+        create_mode: u64,
+        attachments: u64,
+        service_type: String,
+        is_attached: u64,
+        deactived: u64,
+        is_service_linked_policy: u64,
+        attach_entity_count: u64,
+        attach_entity_boundary_count: u64,
+        update_time: String,
+        permission_level: String,
+    }
+}
+
+object! {
+    /// A holder; related type 1 user, 2 group, 3 role.
+    #[derive(Debug)]
+    AttachEntityOfPolicy {
+        id: String,
+    } optional {
+        name: String,
+        uin: u64,
+        related_type: u64,
+        attachment_time: String,
+    }
+}

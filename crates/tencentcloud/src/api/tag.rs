@@ -1,0 +1,200 @@
+//! Tag 2018-08-13: tags on any resource, named by six-segment resource names. No region.
+
+use super::{Done, Service, action, answer, object};
+use crate::Error;
+
+const SERVICE: Service = Service::Tag;
+
+action! {
+    /// Adds or overwrites up to 10 tags on up to 10 resources. Look into `failed_resources`: partial failure is a success here.
+    TagResources: IdempotentWrite -> TagResourcesAnswer {
+        resource_list: Vec<String>,
+        tags: Vec<Tag>,
+    } optional {
+    }
+}
+
+action! {
+    /// Removes tags. Look into `failed_resources`, as with [`TagResources`].
+    UnTagResources: IdempotentWrite -> UnTagResourcesAnswer {
+        resource_list: Vec<String>,
+        tag_keys: Vec<String>,
+    } optional {
+    }
+}
+
+action! {
+    /// Finds resources by tag, or tags by resource, at most 200 a page.
+    GetResources: Read -> GetResourcesAnswer {
+    } optional {
+        resource_list: Vec<String>,
+        tag_filters: Vec<TagFilter>,
+        pagination_token: String,
+        max_results: u64,
+    }
+}
+
+action! {
+    /// Replaces and deletes tags of one resource. Neither list may be empty when given, and no key may stand in both.
+    ModifyResourceTags: IdempotentWrite -> Done {
+        resource: String,
+    } optional {
+        replace_tags: Vec<Tag>,
+        delete_tags: Vec<TagKeyObject>,
+    }
+}
+
+action! {
+    /// Creates a tag pair; refused with `ResourceInUse.TagDuplicate` when it exists.
+    CreateTag: Write -> Done {
+        tag_key: String,
+        tag_value: String,
+    } optional {
+    }
+}
+
+action! {
+    /// Deletes a tag pair.
+    DeleteTag: Write -> Done {
+        tag_key: String,
+        tag_value: String,
+    } optional {
+    }
+}
+
+action! {
+    /// Lists tag rows; the offset is a multiple of the limit.
+    DescribeResourceTags: Read -> DescribeResourceTagsAnswer {
+    } optional {
+        create_uin: u64,
+        resource_region: String,
+        service_type: String,
+        resource_prefix: String,
+        resource_id: String,
+        offset: u64,
+        limit: u64,
+        cos_resource_id: u64,
+    }
+}
+
+object! {
+    /// A tag as the Tag service spells it.
+    #[derive(Debug)]
+    Tag {
+        tag_key: String,
+        tag_value: String,
+    } optional {
+        category: String,
+    }
+}
+
+object! {
+    /// A key, and the values it may have.
+    #[derive(Debug)]
+    TagFilter {
+        tag_key: String,
+    } optional {
+        tag_value: Vec<String>,
+    }
+}
+
+object! {
+    /// A tag key.
+    #[derive(Debug)]
+    TagKeyObject {
+        tag_key: String,
+    } optional {
+    }
+}
+
+answer! {
+    /// What could not be tagged.
+    #[derive(Debug)]
+    TagResourcesAnswer {
+    } defaulted {
+        failed_resources: Vec<FailedResource>,
+    } optional {
+    }
+}
+
+answer! {
+    /// What could not be untagged.
+    #[derive(Debug)]
+    UnTagResourcesAnswer {
+    } defaulted {
+        failed_resources: Vec<FailedResource>,
+    } optional {
+    }
+}
+
+answer! {
+    /// One page of resources; an empty token ends the list.
+    #[derive(Debug)]
+    GetResourcesAnswer {
+        resource_tag_mapping_list: Vec<ResourceTagMapping>,
+    } defaulted {
+    } optional {
+        pagination_token: String,
+    }
+}
+
+answer! {
+    /// One page of tag rows.
+    #[derive(Debug)]
+    DescribeResourceTagsAnswer {
+        rows: Vec<TagResource>,
+    } defaulted {
+    } optional {
+        total_count: u64,
+        offset: u64,
+        limit: u64,
+    }
+}
+
+object! {
+    /// A resource that could not be changed, and why.
+    #[derive(Debug)]
+    FailedResource {
+        resource: String,
+        code: String,
+        message: String,
+    } optional {
+    }
+}
+
+object! {
+    /// A resource and its tags.
+    #[derive(Debug)]
+    ResourceTagMapping {
+        resource: String,
+        tags: Vec<Tag>,
+    } optional {
+    }
+}
+
+object! {
+    /// A tag on a resource.
+    #[derive(Debug)]
+    TagResource {
+        tag_key: String,
+        tag_value: String,
+    } optional {
+        resource_id: String,
+        tag_key_md5: String,
+        tag_value_md5: String,
+        service_type: String,
+        category: String,
+    }
+}
+
+/// Whether the service says that the tag pair exists already.
+#[must_use]
+pub fn is_tag_duplicate(error: &Error) -> bool {
+    error.code() == Some("ResourceInUse.TagDuplicate")
+}
+
+/// Whether the service says that the resource does not carry the tag key, or that the tag does not exist.
+#[must_use]
+pub fn is_tag_absent(error: &Error) -> bool {
+    matches!(error.code(), Some("ResourceNotFound.AttachedTagKeyNotFound" | "ResourceNotFound.TagNonExist"))
+}

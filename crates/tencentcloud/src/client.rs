@@ -1,0 +1,345 @@
+//! The client: takes a typed call, gives a typed answer, and in between waits for its turn, signs, sends, reads, and
+//! repeats what may be repeated. Each of these steps lives in a module of its own; this one only puts them in order.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use reqwest::Url;
+use reqwest::header::{DATE, HeaderMap};
+use tokio::sync::Semaphore;
+
+use crate::api::{Action, Effect, Service};
+use crate::credentials::{Credentials, Keys};
+use crate::error::{CallName, Error, ErrorKind, NotSent, Unknown};
+use crate::network::Network;
+use crate::rate::{RateLimits, RateMode};
+use crate::request::{self, Call, Dialect, Endpoint, MAX_REQUEST_BYTES, Reading, Signer};
+use crate::retry::{self, Failure, Progress, RetryBudget, RetryPolicy};
+use crate::transport::{SendError, Timeouts, Transport};
+
+/// Settings of a [`Client`].
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// Where keys come from.
+    pub credentials: Credentials,
+    /// One URL for every service (the local cloud, a test), http or https; its path does not count. None: the
+    /// provider's own hosts.
+    pub endpoint: Option<Url>,
+    /// The language of error messages, `en-US` or `zh-CN`.
+    pub language: String,
+    /// How the client names itself, in `User-Agent` and `X-TC-RequestClient`.
+    pub user_agent: String,
+    /// The longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// The longest wait for an attempt as a whole. Raise it for synchronous invocations.
+    pub request_timeout: Duration,
+    /// Where rates start.
+    pub rate_mode: RateMode,
+    /// What is repeated, and how long.
+    pub retry: RetryPolicy,
+    /// Most calls under way at once.
+    pub parallelism: usize,
+    /// Proxies and trust roots.
+    pub network: Network,
+    /// Called after every attempt, for logs and tests.
+    pub on_call: Option<OnCall>,
+}
+
+/// Told of every attempt.
+pub type OnCall = Arc<dyn Fn(&CallRecord) + Send + Sync>;
+
+impl ClientConfig {
+    /// The defaults, with these credentials.
+    #[must_use]
+    pub fn new(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            endpoint: None,
+            language: "en-US".to_owned(),
+            user_agent: concat!("provision/", env!("CARGO_PKG_VERSION")).to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(60),
+            rate_mode: RateMode::default(),
+            retry: RetryPolicy::default(),
+            parallelism: 64,
+            network: Network::default(),
+            on_call: None,
+        }
+    }
+}
+
+/// One attempt of a call. Holds no part of a body.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallRecord {
+    /// The service.
+    pub service: Service,
+    /// The action.
+    pub action: &'static str,
+    /// The region, where given.
+    pub region: Option<String>,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The provider's id of the attempt.
+    pub request_id: Option<String>,
+    /// From sending to the last byte of the answer.
+    pub duration: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The service did it.
+    Done,
+    /// The service refused, with this code.
+    Refused(String),
+    /// The request did not leave.
+    NotSent,
+    /// No reliable answer.
+    Unknown,
+}
+
+/// The way to the cloud. Cheap to clone; clones share connections, rates and credentials.
+#[derive(Clone)]
+pub struct Client(Arc<Core>);
+
+impl Client {
+    /// A client. Opens no connection and reads no file yet.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        let timeouts = Timeouts { connect: config.connect_timeout, request: config.request_timeout };
+        Self(Arc::new(Core {
+            transport: Transport::new(config.network, timeouts),
+            endpoint: Endpoint::new(config.endpoint),
+            dialect: Dialect { language: config.language, agent: config.user_agent },
+            credentials: config.credentials,
+            rates: RateLimits::new(config.rate_mode),
+            retry: config.retry,
+            retry_budget: RetryBudget::new(),
+            in_flight: Semaphore::new(config.parallelism.max(1)),
+            clock_offset: AtomicI64::new(0),
+            on_call: config.on_call,
+        }))
+    }
+
+    /// Makes a call. `region` is needed for SCF and MPS and left out for the global services.
+    ///
+    /// # Errors
+    /// See [`Error`]: never sent, refused, or unknown whether it happened.
+    pub async fn call<A: Action>(&self, region: Option<&str>, request: &A) -> Result<A::Response, Error> {
+        self.0.call(region, request, Authority::Credentials).await
+    }
+
+    /// The client's credentials, for what is signed elsewhere and to say where they came from.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("endpoint", &self.0.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// What clones of a client share.
+pub(crate) struct Core {
+    pub(crate) transport: Transport,
+    endpoint: Endpoint,
+    dialect: Dialect,
+    credentials: Credentials,
+    rates: RateLimits,
+    retry: RetryPolicy,
+    retry_budget: RetryBudget,
+    in_flight: Semaphore,
+    /// Seconds to add to our clock to get the service's.
+    clock_offset: AtomicI64,
+    on_call: Option<OnCall>,
+}
+
+/// In whose name a call is made.
+#[derive(Clone)]
+pub(crate) enum Authority {
+    /// The client's credentials.
+    Credentials,
+    /// These keys: how credentials turn one key into another.
+    Keys(Keys),
+    /// Nobody's: the call carries its own proof.
+    Nobody,
+}
+
+/// A failed attempt: what it means for a repetition, and the error if there is none.
+struct Failed {
+    failure: Failure,
+    kind: ErrorKind,
+}
+
+impl Failed {
+    fn not_sent(failure: Failure, kind: NotSent) -> Self {
+        Self { failure, kind: ErrorKind::NotSent(kind) }
+    }
+
+    fn unknown(kind: Unknown) -> Self {
+        Self { failure: Failure::Unknown, kind: ErrorKind::Unknown(kind) }
+    }
+}
+
+impl Core {
+    pub(crate) async fn call<A: Action>(
+        &self,
+        region: Option<&str>,
+        request: &A,
+        authority: Authority,
+    ) -> Result<A::Response, Error> {
+        let name =
+            CallName { service: A::SERVICE, action: A::NAME, region: region.map(str::to_owned), effect: A::EFFECT };
+        let body = match body_of(request) {
+            Ok(body) => body,
+            Err(cause) => return Err(Error::new(name, ErrorKind::NotSent(NotSent::Request(cause)))),
+        };
+        let call =
+            Call { service: A::SERVICE, version: A::VERSION, action: A::NAME, region: name.region.clone(), body };
+        let lane = self.rates.lane(A::SERVICE, A::NAME, region);
+        let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
+        let mut earlier_unknown = false;
+        let mut waited = Duration::ZERO;
+        let started = Instant::now();
+        loop {
+            let queued = Instant::now();
+            // First the turn, then the seat: nobody holds a seat while waiting for a rate.
+            let counted = lane.turn().await;
+            let seat = self.in_flight.acquire().await;
+            waited += queued.elapsed();
+
+            let number = progress.attempts + progress.throttled + 1;
+            let failed = match self.attempt(&call, &authority, number).await {
+                Ok(response) => {
+                    self.retry_budget.earn();
+                    return Ok(response);
+                }
+                Err(failed) => failed,
+            };
+            drop(seat);
+
+            if failed.failure == Failure::Throttled {
+                progress.throttled += 1;
+                lane.throttled(counted);
+            } else {
+                progress.attempts += 1;
+            }
+            progress.elapsed = started.elapsed().saturating_sub(waited);
+            let pause = retry::decide(&self.retry, A::EFFECT, failed.failure, progress).filter(|_| {
+                matches!(failed.failure, Failure::Throttled | Failure::ClockSkew) || self.retry_budget.spend()
+            });
+            let Some(pause) = pause else {
+                return Err(Error::new(name, failed.kind).after_unknown_attempt(earlier_unknown));
+            };
+            earlier_unknown |=
+                A::EFFECT != Effect::Read && matches!(failed.failure, Failure::Unknown | Failure::Internal);
+            progress.clock_corrected |= failed.failure == Failure::ClockSkew;
+            tokio::time::sleep(retry::jittered(pause)).await;
+        }
+    }
+
+    async fn attempt<R: serde::de::DeserializeOwned>(
+        &self,
+        call: &Call,
+        authority: &Authority,
+        number: u32,
+    ) -> Result<R, Failed> {
+        let started = Instant::now();
+        let result = self.exchange(call, authority).await;
+        if let Some(on_call) = &self.on_call {
+            let (outcome, request_id) = match &result {
+                Ok((_, request_id)) => (Outcome::Done, request_id.clone()),
+                Err(failed) => match &failed.kind {
+                    ErrorKind::NotSent(_) => (Outcome::NotSent, None),
+                    ErrorKind::Refused(refusal) => (Outcome::Refused(refusal.code.clone()), refusal.request_id.clone()),
+                    ErrorKind::Unknown(_) => (Outcome::Unknown, None),
+                },
+            };
+            on_call(&CallRecord {
+                service: call.service,
+                action: call.action,
+                region: call.region.clone(),
+                attempt: number,
+                outcome,
+                request_id,
+                duration: started.elapsed(),
+            });
+        }
+        result.map(|(response, _)| response)
+    }
+
+    async fn exchange<R: serde::de::DeserializeOwned>(
+        &self,
+        call: &Call,
+        authority: &Authority,
+    ) -> Result<(R, Option<String>), Failed> {
+        let current;
+        let signer = match authority {
+            Authority::Nobody => Signer::Nobody,
+            Authority::Keys(keys) => Signer::Keys(keys),
+            Authority::Credentials => {
+                // Boxed: fetching temporary keys is itself a call.
+                current = Box::pin(self.credentials.keys(self))
+                    .await
+                    .map_err(|error| Failed::not_sent(Failure::Final, NotSent::Credentials(error.into())))?;
+                Signer::Keys(&current)
+            }
+        };
+        let sent_at = unix_now() + self.clock_offset.load(Ordering::Relaxed);
+        let outgoing = request::build(call, &self.endpoint, &self.dialect, signer, sent_at)
+            .map_err(|cause| Failed::not_sent(Failure::Final, NotSent::Request(cause)))?;
+        let incoming = self.transport.send(outgoing).await.map_err(|error| match error {
+            SendError::NotSent(cause) => Failed::not_sent(Failure::NotSent, NotSent::Connect(cause)),
+            SendError::Timeout(cause) => Failed::unknown(Unknown::Timeout(cause)),
+            SendError::ConnectionLost(cause) => Failed::unknown(Unknown::ConnectionLost(cause)),
+            SendError::TooLarge => Failed::unknown(Unknown::Unreadable("it is larger than 64 MB".to_owned())),
+        })?;
+        match request::read(incoming.status, &incoming.body).map_err(Failed::unknown)? {
+            Reading::Done { response, request_id } => Ok((response, request_id)),
+            Reading::Refused(refusal) => {
+                let failure = if refusal.is_throttled(call.service) {
+                    Failure::Throttled
+                } else if refusal.is_clock_skew() && self.correct_clock(&incoming.headers) {
+                    Failure::ClockSkew
+                } else if refusal.is_internal() {
+                    Failure::Internal
+                } else {
+                    Failure::Final
+                };
+                Err(Failed { failure, kind: ErrorKind::Refused(refusal) })
+            }
+        }
+    }
+
+    /// Learns the service's clock from the `Date` header; false when there is none.
+    fn correct_clock(&self, headers: &HeaderMap) -> bool {
+        let date = (headers.get(DATE))
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+        let Some(date) = date else { return false };
+        self.clock_offset.store(date.timestamp().as_second() - unix_now(), Ordering::Relaxed);
+        true
+    }
+}
+
+fn body_of<A: Action>(request: &A) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    let body = serde_json::to_vec(request)?;
+    if body.len() > MAX_REQUEST_BYTES {
+        return Err(format!("{} bytes of body exceed the platform's limit of 10 MB", body.len()).into());
+    }
+    Ok(body.into())
+}
+
+fn unix_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
