@@ -11,14 +11,15 @@ use reqwest::Url;
 use reqwest::header::{DATE, HeaderMap};
 use tokio::sync::Semaphore;
 
-use crate::api::{Action, Effect, Service};
-use crate::credentials::{Credentials, Keys};
+use crate::api::{Action, Effect, Service, tag};
+use crate::credentials::{Credentials, CredentialsError, Keys};
 use crate::error::{CallName, Error, ErrorKind, NotSent, Unknown};
 use crate::network::Network;
+use crate::paging::{self, Paged};
 use crate::rate::{RateLimits, RateMode};
 use crate::request::{self, Call, Dialect, Endpoint, MAX_REQUEST_BYTES, Reading, Signer};
 use crate::retry::{self, Failure, Progress, RetryBudget, RetryPolicy};
-use crate::transport::{SendError, Timeouts, Transport};
+use crate::transport::{Incoming, Manner, Outgoing, SendError, Transport};
 
 /// Settings of a [`Client`].
 #[derive(Clone)]
@@ -113,9 +114,10 @@ impl Client {
     /// A client. Opens no connection and reads no file yet.
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
-        let timeouts = Timeouts { connect: config.connect_timeout, request: config.request_timeout };
+        let manner =
+            Manner { connect_timeout: config.connect_timeout, request_timeout: config.request_timeout, direct: false };
         Self(Arc::new(Core {
-            transport: Transport::new(config.network, timeouts),
+            transport: Transport::new(config.network, manner),
             endpoint: Endpoint::new(config.endpoint),
             dialect: Dialect { language: config.language, agent: config.user_agent },
             credentials: config.credentials,
@@ -134,6 +136,22 @@ impl Client {
     /// See [`Error`]: never sent, refused, or unknown whether it happened.
     pub async fn call<A: Action>(&self, region: Option<&str>, request: &A) -> Result<A::Response, Error> {
         self.0.call(region, request, Authority::Credentials).await
+    }
+
+    /// Reads a whole list: the first page, then all others at once.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; also [`Unknown::Unstable`] when the list keeps changing while it is read.
+    pub async fn list<A: Paged>(&self, region: Option<&str>, request: &A) -> Result<Vec<A::Item>, Error> {
+        paging::list(self, region, request).await
+    }
+
+    /// Reads all resources that a tag query finds, page by page.
+    ///
+    /// # Errors
+    /// As [`Client::list`].
+    pub async fn list_tagged(&self, request: &tag::GetResources) -> Result<Vec<tag::ResourceTagMapping>, Error> {
+        paging::list_tagged(self, request).await
     }
 
     /// The client's credentials, for what is signed elsewhere and to say where they came from.
@@ -215,11 +233,19 @@ impl Core {
             let queued = Instant::now();
             // First the turn, then the seat: nobody holds a seat while waiting for a rate.
             let counted = lane.turn().await;
+            // Keys come before the seat, for fetching them is a call that needs a seat of its own.
+            let signer = match self.signer(&authority).await {
+                Ok(signer) => signer,
+                Err(error) => {
+                    let kind = ErrorKind::NotSent(NotSent::Credentials(error.into()));
+                    return Err(Error::new(name, kind).after_unknown_attempt(earlier_unknown));
+                }
+            };
             let seat = self.in_flight.acquire().await;
             waited += queued.elapsed();
 
             let number = progress.attempts + progress.throttled + 1;
-            let failed = match self.attempt(&call, &authority, number).await {
+            let failed = match self.attempt(&call, &signer, number).await {
                 Ok(response) => {
                     self.retry_budget.earn();
                     return Ok(response);
@@ -248,14 +274,23 @@ impl Core {
         }
     }
 
+    /// Who signs now: temporary keys may be replaced between two attempts.
+    async fn signer(&self, authority: &Authority) -> Result<Signer, Arc<CredentialsError>> {
+        match authority {
+            Authority::Credentials => self.credentials.keys(self).await.map(Signer::Keys),
+            Authority::Keys(keys) => Ok(Signer::Keys(keys.clone())),
+            Authority::Nobody => Ok(Signer::Nobody),
+        }
+    }
+
     async fn attempt<R: serde::de::DeserializeOwned>(
         &self,
         call: &Call,
-        authority: &Authority,
+        signer: &Signer,
         number: u32,
     ) -> Result<R, Failed> {
         let started = Instant::now();
-        let result = self.exchange(call, authority).await;
+        let result = self.exchange(call, signer).await;
         if let Some(on_call) = &self.on_call {
             let (outcome, request_id) = match &result {
                 Ok((_, request_id)) => (Outcome::Done, request_id.clone()),
@@ -281,21 +316,9 @@ impl Core {
     async fn exchange<R: serde::de::DeserializeOwned>(
         &self,
         call: &Call,
-        authority: &Authority,
+        signer: &Signer,
     ) -> Result<(R, Option<String>), Failed> {
-        let current;
-        let signer = match authority {
-            Authority::Nobody => Signer::Nobody,
-            Authority::Keys(keys) => Signer::Keys(keys),
-            Authority::Credentials => {
-                // Boxed: fetching temporary keys is itself a call.
-                current = Box::pin(self.credentials.keys(self))
-                    .await
-                    .map_err(|error| Failed::not_sent(Failure::Final, NotSent::Credentials(error.into())))?;
-                Signer::Keys(&current)
-            }
-        };
-        let sent_at = unix_now() + self.clock_offset.load(Ordering::Relaxed);
+        let sent_at = self.now();
         let outgoing = request::build(call, &self.endpoint, &self.dialect, signer, sent_at)
             .map_err(|cause| Failed::not_sent(Failure::Final, NotSent::Request(cause)))?;
         let incoming = self.transport.send(outgoing).await.map_err(|error| match error {
@@ -319,6 +342,27 @@ impl Core {
                 Err(Failed { failure, kind: ErrorKind::Refused(refusal) })
             }
         }
+    }
+
+    /// Fetches something that is no API call, with a few repetitions: it must be harmless.
+    pub(crate) async fn fetch(&self, outgoing: Outgoing) -> Result<Incoming, SendError> {
+        let started = Instant::now();
+        let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
+        loop {
+            let result = self.transport.send(outgoing.clone()).await;
+            progress.attempts += 1;
+            progress.elapsed = started.elapsed();
+            let failed = result.as_ref().map_or(true, |incoming| incoming.status >= 500);
+            match retry::decide(&self.retry, Effect::Read, Failure::Unknown, progress).filter(|_| failed) {
+                Some(pause) => tokio::time::sleep(retry::jittered(pause)).await,
+                None => return result,
+            }
+        }
+    }
+
+    /// Unix seconds by the service's clock, as far as we know it.
+    pub(crate) fn now(&self) -> i64 {
+        unix_now() + self.clock_offset.load(Ordering::Relaxed)
     }
 
     /// Learns the service's clock from the `Date` header; false when there is none.

@@ -79,6 +79,8 @@ pub enum Unknown {
     Status(u16),
     /// An answer that is not what the API answers. Its text is not kept: it may hold secrets.
     Unreadable(String),
+    /// A list whose pages did not fit together, however often it was read.
+    Unstable,
 }
 
 impl Error {
@@ -294,6 +296,7 @@ impl fmt::Display for Unknown {
             Self::ConnectionLost(_) => f.write_str("the connection broke before an answer came"),
             Self::Status(status) => write!(f, "the answer had HTTP status {status}"),
             Self::Unreadable(why) => write!(f, "the answer is unreadable: {why}"),
+            Self::Unstable => f.write_str("the list kept changing while it was read"),
         }
     }
 }
@@ -302,7 +305,7 @@ impl StdError for Unknown {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Timeout(cause) | Self::ConnectionLost(cause) => Some(cause.as_ref()),
-            Self::Status(_) | Self::Unreadable(_) => None,
+            Self::Status(_) | Self::Unreadable(_) | Self::Unstable => None,
         }
     }
 }

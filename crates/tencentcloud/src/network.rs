@@ -39,12 +39,9 @@ impl Network {
         }
     }
 
-    /// The proxies for `url`: none for loopback, else what the variables say for its scheme.
-    pub(crate) fn proxy_for(&self, url: &Url) -> Result<Option<Proxy>, reqwest::Error> {
-        if is_loopback(url) {
-            return Ok(None);
-        }
-        let own = if url.scheme() == "https" { &self.https_proxy } else { &self.http_proxy };
+    /// The proxy for a scheme, with the hosts that go without.
+    pub(crate) fn proxy_for(&self, scheme: &str) -> Result<Option<Proxy>, reqwest::Error> {
+        let own = if scheme == "https" { &self.https_proxy } else { &self.http_proxy };
         let Some(address) = own.as_ref().or(self.all_proxy.as_ref()) else {
             return Ok(None);
         };

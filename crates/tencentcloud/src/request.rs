@@ -36,9 +36,8 @@ pub(crate) struct Dialect {
 }
 
 /// Who signs.
-#[derive(Clone, Copy)]
-pub(crate) enum Signer<'a> {
-    Keys(&'a Keys),
+pub(crate) enum Signer {
+    Keys(Keys),
     /// For the one call that is authorised by its own content: a literal `SKIP` instead of a signature.
     Nobody,
 }
@@ -91,7 +90,7 @@ pub(crate) fn build(
     call: &Call,
     endpoint: &Endpoint,
     dialect: &Dialect,
-    signer: Signer<'_>,
+    signer: &Signer,
     timestamp: i64,
 ) -> Result<Outgoing, Cause> {
     let url = endpoint.url(call.service, call.region.as_deref())?;

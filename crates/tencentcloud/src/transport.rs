@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,18 +53,38 @@ pub(crate) enum SendError {
     TooLarge,
 }
 
-/// Timeouts of one request.
+impl fmt::Display for SendError {
+    /// The whole chain on one line, for callers that keep only text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = match self {
+            Self::NotSent(cause) | Self::ConnectionLost(cause) => cause,
+            Self::Timeout(_) => return f.write_str("no answer in time"),
+            Self::TooLarge => return f.write_str("the answer is too large"),
+        };
+        write!(f, "{cause}")?;
+        let mut next = cause.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+/// How long to wait for one request, and which way it goes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    pub(crate) connect: Duration,
-    pub(crate) request: Duration,
+pub(crate) struct Manner {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    /// Past any proxy, as for addresses that mean something on this machine only.
+    pub(crate) direct: bool,
 }
 
 /// Connections, shared by all that send.
 #[derive(Debug)]
 pub(crate) struct Transport {
     network: Network,
-    timeouts: Timeouts,
+    manner: Manner,
     clients: Mutex<HashMap<Route, reqwest::Client>>,
 }
 
@@ -71,39 +92,40 @@ pub(crate) struct Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Route {
     tls: bool,
-    loopback: bool,
+    direct: bool,
+    connect_timeout: Duration,
 }
 
 impl Transport {
-    pub(crate) fn new(network: Network, timeouts: Timeouts) -> Self {
-        Self { network, timeouts, clients: Mutex::default() }
+    pub(crate) fn new(network: Network, manner: Manner) -> Self {
+        Self { network, manner, clients: Mutex::default() }
     }
 
-    /// Sends one request with the usual timeouts.
+    /// Sends one request in the usual manner.
     pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Incoming, SendError> {
-        let timeouts = self.timeouts;
-        self.send_within(outgoing, timeouts).await
+        self.send_in(outgoing, self.manner).await
     }
 
-    /// Sends one request. The connect timeout of `timeouts` counts only where it is below the usual one.
-    pub(crate) async fn send_within(&self, outgoing: Outgoing, timeouts: Timeouts) -> Result<Incoming, SendError> {
-        let client = self.client(&outgoing.url).map_err(SendError::NotSent)?;
-        let exchange = async {
-            let response = client
-                .request(outgoing.method, outgoing.url)
-                .headers(outgoing.headers)
-                .body(outgoing.body)
-                .timeout(timeouts.request)
-                .send()
-                .await
-                .map_err(classify)?;
-            read(response).await
+    /// Sends one request in a manner of its own.
+    pub(crate) async fn send_in(&self, outgoing: Outgoing, manner: Manner) -> Result<Incoming, SendError> {
+        let client = self.client(&outgoing.url, manner).map_err(SendError::NotSent)?;
+        let response = client
+            .request(outgoing.method, outgoing.url)
+            .headers(outgoing.headers)
+            .body(outgoing.body)
+            .timeout(manner.request_timeout)
+            .send()
+            .await
+            .map_err(classify)?;
+        read(response).await
+    }
+
+    fn client(&self, url: &Url, manner: Manner) -> Result<reqwest::Client, Cause> {
+        let route = Route {
+            tls: url.scheme() == "https",
+            direct: manner.direct || is_loopback(url),
+            connect_timeout: manner.connect_timeout,
         };
-        exchange.await
-    }
-
-    fn client(&self, url: &Url) -> Result<reqwest::Client, Cause> {
-        let route = Route { tls: url.scheme() == "https", loopback: is_loopback(url) };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&route) {
             return Ok(client.clone());
@@ -128,9 +150,11 @@ impl Transport {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(POOL_IDLE)
-            .connect_timeout(self.timeouts.connect)
+            .connect_timeout(route.connect_timeout)
             .tcp_nodelay(true);
-        if let Some(proxy) = self.network.proxy_for(url)? {
+        if !route.direct
+            && let Some(proxy) = self.network.proxy_for(url.scheme())?
+        {
             builder = builder.proxy(proxy);
         }
         Ok(builder.build()?)

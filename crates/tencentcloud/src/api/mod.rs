@@ -94,20 +94,6 @@ pub trait Action: Serialize + Send + Sync {
     type Response: DeserializeOwned + Send;
 }
 
-/// A list that comes in pages, and tells its length.
-pub trait Paged: Action + Clone + Send + 'static {
-    /// What it lists.
-    type Item: Send;
-    /// Rows asked for per page, the most that the service gives.
-    const PAGE_SIZE: u64;
-    /// Asks for page `index`, counted from 0.
-    fn set_page(&mut self, index: u64);
-    /// The rows of a page, and the length of the whole list if told.
-    fn rows(response: Self::Response) -> (Vec<Self::Item>, Option<u64>);
-    /// What tells one row from another, to notice a list that shifts while it is read.
-    fn key(item: &Self::Item) -> String;
-}
-
 /// Defines a request and its [`Action`]: required members, then optional ones.
 macro_rules! action {
     (
@@ -206,6 +192,39 @@ macro_rules! answer {
     };
 }
 
+/// Defines an object that only answers hold: as `answer`, inside others.
+macro_rules! row {
+    (
+        $(#[$meta:meta])*
+        $name:ident {
+            $( $(#[$rm:meta])* $required:ident: $rt:ty, )*
+        } defaulted {
+            $( $(#[$dm:meta])* $defaulted:ident: $dt:ty, )*
+        } optional {
+            $( $(#[$om:meta])* $optional:ident: $ot:ty, )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Default, PartialEq, serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        pub struct $name {
+            $( $(#[$rm])* #[serde(deserialize_with = "crate::api::lenient::required")] pub $required: $rt, )*
+            $(
+                $(#[$dm])*
+                #[serde(default, deserialize_with = "crate::api::lenient::defaulted")]
+                pub $defaulted: $dt,
+            )*
+            $(
+                $(#[$om])*
+                #[serde(default, deserialize_with = "crate::api::lenient::defaulted")]
+                pub $optional: Option<$ot>,
+            )*
+        }
+
+        crate::api::read_as_object!($name);
+    };
+}
+
 /// Lets an object stand inside others.
 macro_rules! read_as_object {
     ($name:ident) => {
@@ -230,7 +249,7 @@ macro_rules! opaque_debug {
     };
 }
 
-pub(crate) use {action, answer, object, opaque_debug, read_as_object};
+pub(crate) use {action, answer, object, opaque_debug, read_as_object, row};
 
 answer! {
     /// The answer of actions that only confirm.

@@ -1,6 +1,6 @@
 //! STS 2018-08-13: who am I, and temporary keys.
 
-use super::{Service, action, answer, object, opaque_debug};
+use super::{Service, action, answer, object, opaque_debug, row};
 
 const SERVICE: Service = Service::Sts;
 
@@ -87,12 +87,13 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// Temporary keys. `Debug` hides them.
     Credentials {
         token: String,
         tmp_secret_id: String,
         tmp_secret_key: String,
+    } defaulted {
     } optional {
     }
 }

@@ -1,6 +1,6 @@
 //! Tag 2018-08-13: tags on any resource, named by six-segment resource names. No region.
 
-use super::{Done, Service, action, answer, object};
+use super::{Done, Service, action, answer, object, row};
 use crate::Error;
 
 const SERVICE: Service = Service::Tag;
@@ -151,33 +151,36 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// A resource that could not be changed, and why.
     #[derive(Debug)]
     FailedResource {
         resource: String,
         code: String,
         message: String,
+    } defaulted {
     } optional {
     }
 }
 
-object! {
+row! {
     /// A resource and its tags.
     #[derive(Debug)]
     ResourceTagMapping {
         resource: String,
+    } defaulted {
         tags: Vec<Tag>,
     } optional {
     }
 }
 
-object! {
+row! {
     /// A tag on a resource.
     #[derive(Debug)]
     TagResource {
         tag_key: String,
         tag_value: String,
+    } defaulted {
     } optional {
         resource_id: String,
         tag_key_md5: String,

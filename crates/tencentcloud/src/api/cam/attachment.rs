@@ -1,7 +1,7 @@
 //! Which policies a role carries.
 
 use super::SERVICE;
-use crate::api::{Done, action, answer, object};
+use crate::api::{Done, action, answer, row};
 
 action! {
     /// Attaches a policy, by id or by name, to a role. Whether a repetition is refused is unpublished.
@@ -49,12 +49,13 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// An attached policy; type `User` or `QCS`.
     #[derive(Debug)]
     AttachedPolicyOfRole {
         policy_id: u64,
         policy_name: String,
+    } defaulted {
         deactived_detail: Vec<String>,
     } optional {
         add_time: String,

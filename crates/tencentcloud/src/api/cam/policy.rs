@@ -1,7 +1,7 @@
 //! CAM policies and whom they are attached to.
 
 use super::{SERVICE, Tag};
-use crate::api::{Done, action, answer, object};
+use crate::api::{Done, action, answer, row};
 
 action! {
     /// Lists policies. Keyword semantics are unpublished: match names exactly afterwards.
@@ -125,12 +125,13 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// A row of [`ListPolicies`]; type 1 custom, 2 preset.
     #[derive(Debug)]
     StrategyInfo {
         policy_id: u64,
         policy_name: String,
+    } defaulted {
         deactived_detail: Vec<String>,
         tags: Vec<Tag>,
     } optional {
@@ -150,11 +151,12 @@ object! {
     }
 }
 
-object! {
+row! {
     /// A holder; related type 1 user, 2 group, 3 role.
     #[derive(Debug)]
     AttachEntityOfPolicy {
         id: String,
+    } defaulted {
     } optional {
         name: String,
         uin: u64,

@@ -1,7 +1,7 @@
 //! CAM roles. Address them by name: ids are above 2^53, and two calls want them as numbers.
 
 use super::{SERVICE, Tag};
-use crate::api::{Done, action, answer, object};
+use crate::api::{Done, action, answer, row};
 
 action! {
     /// Reads a role.
@@ -135,13 +135,14 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// A role. `PolicyDocument` is the trust document as JSON text.
     #[derive(Debug)]
     RoleInfo {
         role_id: String,
         role_name: String,
         policy_document: String,
+    } defaulted {
         tags: Vec<Tag>,
     } optional {
         description: String,

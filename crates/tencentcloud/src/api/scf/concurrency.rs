@@ -1,7 +1,7 @@
 //! Reserved and provisioned concurrency, and what happens to asynchronous events.
 
 use super::SERVICE;
-use crate::api::{Done, action, answer, object};
+use crate::api::{Done, action, answer, object, row};
 
 action! {
     /// Reserves memory (MB) for a function; 0 stops new runs.
@@ -150,11 +150,12 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// Provisioned instances of one version; status `Done`, `InProgress` or `Failed`.
     #[derive(Debug)]
     VersionProvisionedConcurrencyInfo {
         qualifier: String,
+    } defaulted {
         trigger_actions: Vec<TriggerAction>,
     } optional {
         allocated_provisioned_concurrency_num: u64,

@@ -2,7 +2,7 @@
 //! function settles, and waiting for [`GetFunctionAnswer::status`] is the caller's job.
 
 use super::{Flag, SERVICE, Switch, Trigger};
-use crate::api::{Done, action, answer, object, opaque_debug};
+use crate::api::{Done, action, answer, object, opaque_debug, row};
 
 action! {
     /// Creates a function, which starts in status `Creating`.
@@ -360,7 +360,6 @@ object! {
 
 answer! {
     /// A function as the service shows it. Times are `YYYY-MM-DD HH:MM:SS` without zone.
-    #[derive(Debug)]
     GetFunctionAnswer {
         function_name: String,
         status: String,
@@ -436,13 +435,14 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// A row of [`ListFunctions`].
     #[derive(Debug)]
     Function {
         function_name: String,
-        namespace: String,
         status: String,
+    } defaulted {
+        namespace: String,
         tags: Vec<Tag>,
         status_reasons: Vec<StatusReason>,
     } optional {
@@ -460,43 +460,47 @@ object! {
     }
 }
 
-object! {
+row! {
     /// Why a function or version failed.
     #[derive(Debug)]
     StatusReason {
+    } defaulted {
     } optional {
         error_code: String,
         error_message: String,
     }
 }
 
-object! {
+row! {
     /// The older form of the fixed address.
     #[derive(Debug)]
     EipOutConfig {
+    } defaulted {
         eips: Vec<String>,
     } optional {
         eip_fixed: Flag,
     }
 }
 
-object! {
+row! {
     /// Addresses of a function.
     #[derive(Debug)]
     AccessInfo {
+    } defaulted {
     } optional {
         host: String,
         vip: String,
     }
 }
 
-object! {
+row! {
     /// A layer as the service shows it.
     #[derive(Debug)]
     LayerVersionInfo {
-        compatible_runtimes: Vec<String>,
         layer_version: u64,
         layer_name: String,
+    } defaulted {
+        compatible_runtimes: Vec<String>,
         tags: Vec<Tag>,
     } optional {
         add_time: String,
@@ -507,34 +511,37 @@ object! {
     }
 }
 
-object! {
+row! {
     /// Access to the public network, as shown.
     #[derive(Debug)]
     PublicNetConfigOut {
+    } defaulted {
     } optional {
         public_net_status: Switch,
         eip_config: EipConfigOut,
     }
 }
 
-object! {
+row! {
     /// A fixed public address, as shown.
     #[derive(Debug)]
     EipConfigOut {
+    } defaulted {
         eip_address: Vec<String>,
     } optional {
         eip_status: Switch,
     }
 }
 
-object! {
+row! {
     /// A fixed private address, as shown.
     #[derive(Debug)]
     IntranetConfigOut {
+    } defaulted {
         ip_address: Vec<String>,
     } optional {
         ip_fixed: Switch,
     }
 }
 
-opaque_debug!(Code, GetFunctionAddressAnswer, Variable);
+opaque_debug!(Code, GetFunctionAddressAnswer, GetFunctionAnswer, Variable);

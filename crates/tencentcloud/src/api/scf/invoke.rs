@@ -2,7 +2,7 @@
 //! them in `Debug`.
 
 use super::SERVICE;
-use crate::api::{action, answer, object, opaque_debug};
+use crate::api::{action, answer, object, opaque_debug, row};
 
 action! {
     /// Runs a function, synchronously or with `InvocationType: Event`. `ClientContext` is the event as JSON text.
@@ -126,9 +126,10 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// The result of a run. An error of the user's code stands here, not in an API error. Memory in bytes, times in ms.
     InvocationResult {
+    } defaulted {
     } optional {
         log: String,
         ret_msg: String,
@@ -141,10 +142,11 @@ object! {
     }
 }
 
-object! {
+row! {
     /// One run in the log.
     FunctionLog {
         function_name: String,
+    } defaulted {
     } optional {
         ret_msg: String,
         request_id: String,
@@ -161,10 +163,11 @@ object! {
     }
 }
 
-object! {
+row! {
     /// How a run ended: `RetCode` 0 ok, 1 running, -1 failed. Memory in MB, time in ms.
     RequestStatus {
         function_name: String,
+    } defaulted {
     } optional {
         ret_msg: String,
         request_id: String,

@@ -1,7 +1,7 @@
 //! SCF namespaces and the account's quotas.
 
 use super::SERVICE;
-use crate::api::{Done, action, answer, object};
+use crate::api::{Done, action, answer, object, row};
 
 action! {
     /// Creates a namespace.
@@ -134,11 +134,12 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// A namespace.
     #[derive(Debug)]
     Namespace {
         name: String,
+    } defaulted {
     } optional {
         mod_time: String,
         add_time: String,
@@ -147,10 +148,11 @@ object! {
     }
 }
 
-object! {
+row! {
     /// What the account uses. Memory in MB.
     #[derive(Debug)]
     UsageInfo {
+    } defaulted {
         namespace: Vec<NamespaceUsage>,
     } optional {
         namespaces_count: u64,
@@ -160,12 +162,13 @@ object! {
     }
 }
 
-object! {
+row! {
     /// What one namespace uses. Memory in MB.
     #[derive(Debug)]
     NamespaceUsage {
-        functions: Vec<String>,
         namespace: String,
+    } defaulted {
+        functions: Vec<String>,
     } optional {
         functions_count: u64,
         total_concurrency_mem: u64,
@@ -174,21 +177,23 @@ object! {
     }
 }
 
-object! {
+row! {
     /// What the account may use.
     #[derive(Debug)]
     LimitsInfo {
+    } defaulted {
         namespace: Vec<NamespaceLimit>,
     } optional {
         namespaces_count: u64,
     }
 }
 
-object! {
+row! {
     /// What one namespace may use. Times in seconds.
     #[derive(Debug)]
     NamespaceLimit {
         namespace: String,
+    } defaulted {
     } optional {
         functions_count: u64,
         trigger: TriggerCount,
@@ -204,10 +209,11 @@ object! {
     }
 }
 
-object! {
+row! {
     /// How many triggers of each type a function may have.
     #[derive(Debug)]
     TriggerCount {
+    } defaulted {
     } optional {
         cos: u64,
         timer: u64,

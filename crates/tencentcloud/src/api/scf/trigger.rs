@@ -2,7 +2,7 @@
 //! sent: reading it is the caller's job. MPS bindings are made by [`crate::mps::BindTrigger`] and deleted here.
 
 use super::{Enabled, Filter, SERVICE};
-use crate::api::{Done, action, answer, object, opaque_debug};
+use crate::api::{Done, action, answer, opaque_debug, row};
 
 action! {
     /// Creates a trigger. Always send `Qualifier` and `Enable`: sources disagree on their defaults.
@@ -98,12 +98,14 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// A trigger as [`crate::scf::GetFunction`], [`ListTriggers`] and [`CreateTrigger`] show it. `Debug` hides it: its
     /// argument and description may hold secrets.
     Trigger {
-        trigger_name: String,
         r#type: String,
+    } defaulted {
+        // Null or empty for MPS bindings.
+        trigger_name: String,
         trigger_desc: String,
     } optional {
         qualifier: String,

@@ -1,7 +1,7 @@
 //! Published versions and the aliases that point at them.
 
 use super::SERVICE;
-use crate::api::{Done, action, answer, object};
+use crate::api::{Done, action, answer, object, row};
 
 action! {
     /// Publishes `$LATEST` as the next numbered version. Every call makes another one.
@@ -171,11 +171,12 @@ answer! {
     }
 }
 
-object! {
+row! {
     /// A version of a function.
     #[derive(Debug)]
     FunctionVersion {
         version: String,
+    } defaulted {
     } optional {
         description: String,
         add_time: String,
@@ -184,12 +185,13 @@ object! {
     }
 }
 
-object! {
+row! {
     /// An alias.
     #[derive(Debug)]
     Alias {
         function_version: String,
         name: String,
+    } defaulted {
     } optional {
         routing_config: RoutingConfig,
         description: String,

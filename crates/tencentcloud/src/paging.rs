@@ -1,0 +1,238 @@
+//! Reads whole lists out of pages. The platform pages by offset, so a list that changes meanwhile shifts: rows come
+//! twice or not at all. A list counts as read only when its pages fit together, and is never quietly short.
+
+use std::collections::HashSet;
+
+use tokio::task::JoinSet;
+
+use crate::api::{Action, cam, scf, tag};
+use crate::client::Client;
+use crate::error::{CallName, Error, Unknown};
+
+/// How often a list is read before it counts as unstable.
+const READS: u32 = 3;
+/// More pages than any quota fills: a length beyond this is nonsense and not worth reading.
+const MOST_PAGES: u64 = 10_000;
+
+/// A list that comes in pages, and tells its length.
+pub trait Paged: Action + Clone + 'static
+where
+    Self::Response: 'static,
+{
+    /// What it lists.
+    type Item: Send + 'static;
+    /// Rows asked for per page, the most that the service gives.
+    const PAGE_SIZE: u64;
+    /// Asks for `limit` rows from row `offset` (counted from 0, a multiple of `limit`).
+    fn set_range(&mut self, offset: u64, limit: u64);
+    /// The rows of a page, and the length of the whole list if told.
+    fn rows(response: Self::Response) -> (Vec<Self::Item>, Option<u64>);
+    /// What tells one row from any other.
+    fn key(item: &Self::Item) -> String;
+}
+
+pub(crate) async fn list<A: Paged>(client: &Client, region: Option<&str>, request: &A) -> Result<Vec<A::Item>, Error> {
+    for _ in 0..READS {
+        if let Some(items) = read_once(client, region, request).await? {
+            return Ok(items);
+        }
+    }
+    Err(failed::<A>(region, Unknown::Unstable))
+}
+
+fn failed<A: Action>(region: Option<&str>, why: Unknown) -> Error {
+    let call = CallName { service: A::SERVICE, action: A::NAME, region: region.map(str::to_owned), effect: A::EFFECT };
+    Error::unknown(call, why)
+}
+
+/// Reads all pages; none when they do not fit together.
+async fn read_once<A: Paged>(
+    client: &Client,
+    region: Option<&str>,
+    request: &A,
+) -> Result<Option<Vec<A::Item>>, Error> {
+    let (mut items, total) = page(client.clone(), region.map(str::to_owned), request.clone(), 0, A::PAGE_SIZE).await?;
+    let first = items.len() as u64;
+    let Some(total) = total else {
+        return Err(failed::<A>(region, Unknown::Unreadable("a list without its length".to_owned())));
+    };
+    if first == 0 || first >= total {
+        return Ok((first == total && distinct::<A>(&items)).then_some(items));
+    }
+    // A service may give fewer rows than asked for; its page size then becomes ours.
+    let size = first.min(A::PAGE_SIZE);
+    if total / size > MOST_PAGES {
+        return Ok(None);
+    }
+    let mut pages = JoinSet::new();
+    for offset in (size..total).step_by(usize::try_from(size).unwrap_or(usize::MAX)) {
+        let one = page(client.clone(), region.map(str::to_owned), request.clone(), offset, size);
+        pages.spawn(async move { (offset, one.await) });
+    }
+    let mut rest = Vec::new();
+    while let Some(joined) = pages.join_next().await {
+        match joined {
+            Ok((offset, result)) => {
+                let (rows, told) = result?;
+                if told != Some(total) {
+                    return Ok(None);
+                }
+                rest.push((offset, rows));
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    rest.sort_by_key(|(offset, _)| *offset);
+    items.extend(rest.into_iter().flat_map(|(_, rows)| rows));
+    Ok((items.len() as u64 == total && distinct::<A>(&items)).then_some(items))
+}
+
+type Page<A> = (Vec<<A as Paged>::Item>, Option<u64>);
+
+async fn page<A: Paged>(
+    client: Client,
+    region: Option<String>,
+    mut request: A,
+    offset: u64,
+    limit: u64,
+) -> Result<Page<A>, Error> {
+    request.set_range(offset, limit);
+    client.call(region.as_deref(), &request).await.map(A::rows)
+}
+
+fn distinct<A: Paged>(items: &[A::Item]) -> bool {
+    let mut seen = HashSet::with_capacity(items.len());
+    items.iter().all(|item| seen.insert(A::key(item)))
+}
+
+/// Follows the token from page to page. A resource that turns up twice, or a token that leads in a circle, means that
+/// the pages do not fit together.
+pub(crate) async fn list_tagged(
+    client: &Client,
+    request: &tag::GetResources,
+) -> Result<Vec<tag::ResourceTagMapping>, Error> {
+    'reads: for _ in 0..READS {
+        let mut items: Vec<tag::ResourceTagMapping> = Vec::new();
+        let mut tokens = HashSet::new();
+        let mut request = request.clone();
+        // Documented as not to be used together with a list of resources, which is at most 10 long anyway.
+        if request.resource_list.is_none() {
+            request.max_results = Some(200);
+        }
+        loop {
+            let answer = client.call(None, &request).await?;
+            items.extend(answer.resource_tag_mapping_list);
+            match answer.pagination_token.filter(|token| !token.is_empty()) {
+                None => break,
+                Some(token) if tokens.insert(token.clone()) => request.pagination_token = Some(token),
+                Some(_) => continue 'reads,
+            }
+        }
+        let mut seen = HashSet::with_capacity(items.len());
+        if items.iter().all(|item| seen.insert(item.resource.clone())) {
+            return Ok(items);
+        }
+    }
+    Err(failed::<tag::GetResources>(None, Unknown::Unstable))
+}
+
+/// Lists by offset and limit.
+macro_rules! by_offset {
+    ($request:ty, $item:ty, $size:literal, $rows:ident, $total:ident, |$row:ident| $key:expr, $convert:expr) => {
+        impl Paged for $request {
+            type Item = $item;
+            const PAGE_SIZE: u64 = $size;
+
+            fn set_range(&mut self, offset: u64, limit: u64) {
+                self.offset = Some($convert(offset));
+                self.limit = Some($convert(limit));
+            }
+
+            fn rows(response: Self::Response) -> (Vec<$item>, Option<u64>) {
+                (response.$rows, response.$total)
+            }
+
+            fn key($row: &$item) -> String {
+                $key
+            }
+        }
+    };
+}
+
+/// Lists by page number, counted from 1, and rows per page.
+macro_rules! by_page {
+    ($request:ty, $item:ty, |$row:ident| $key:expr, $convert:expr) => {
+        impl Paged for $request {
+            type Item = $item;
+            const PAGE_SIZE: u64 = 200;
+
+            fn set_range(&mut self, offset: u64, limit: u64) {
+                self.page = $convert(offset / limit.max(1) + 1);
+                self.rp = $convert(limit);
+            }
+
+            fn rows(response: Self::Response) -> (Vec<$item>, Option<u64>) {
+                (response.list, response.total_num)
+            }
+
+            fn key($row: &$item) -> String {
+                $key
+            }
+        }
+    };
+}
+
+fn same(number: u64) -> u64 {
+    number
+}
+
+// SCF documents a default of 20 rows and no bound; 100 is what the provider's own tools ask for.
+by_offset!(
+    scf::ListFunctions,
+    scf::Function,
+    100,
+    functions,
+    total_count,
+    |row| format!("{}/{}", row.namespace, row.function_name),
+    same
+);
+by_offset!(scf::ListNamespaces, scf::Namespace, 100, namespaces, total_count, |row| row.name.clone(), same);
+by_offset!(
+    scf::ListVersionByFunction,
+    scf::FunctionVersion,
+    100,
+    versions,
+    total_count,
+    |row| row.version.clone(),
+    same
+);
+by_offset!(scf::ListAliases, scf::Alias, 100, aliases, total_count, |row| row.name.clone(), |n: u64| n.to_string());
+by_offset!(
+    scf::ListTriggers,
+    scf::Trigger,
+    100,
+    triggers,
+    total_count,
+    // Triggers on one bucket share their name and differ in the description only.
+    |row| format!("{:?}", (&row.r#type, &row.trigger_name, &row.qualifier, &row.trigger_desc, &row.resource_id)),
+    same
+);
+by_offset!(
+    tag::DescribeResourceTags,
+    tag::TagResource,
+    100,
+    rows,
+    total_count,
+    |row| format!("{:?}", (&row.service_type, &row.resource_id, &row.tag_key)),
+    same
+);
+// CAM documents at most 200 rows a page.
+by_page!(cam::DescribeRoleList, cam::RoleInfo, |row| row.role_id.clone(), same);
+by_page!(cam::ListAttachedRolePolicies, cam::AttachedPolicyOfRole, |row| row.policy_id.to_string(), same);
+by_page!(cam::ListPolicies, cam::StrategyInfo, |row| row.policy_id.to_string(), Some);
+by_page!(
+    cam::ListEntitiesForPolicy,
+    cam::AttachEntityOfPolicy,
+    |row| format!("{:?}", (row.related_type, &row.id)),
+    Some
+);
