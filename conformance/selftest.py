@@ -10,12 +10,17 @@ import io
 import json
 import pathlib
 import time
+import tomllib
 import unittest
 import zipfile
 
+import emit
+import expect
+import generate
+import handmade
 from client import KEY, TEMPORARY_KEY, Client, Control, Refused
 from standin import signature
-from standin.cloud import Options
+from standin.cloud import PRESET_POLICIES, Options
 from standin.refusal import Refusal
 from standin.server import start
 
@@ -469,6 +474,33 @@ class Spelling(Case):
             orders.add(tuple(v["Key"] for v in got["Environment"]["Variables"]))
             extra += "StandinNote" in got
         self.assertTrue(len(orders) > 3 and 0 < extra < 12)
+
+
+class Generated(Case):
+    """Generator, stand-in and expectations agree, before any provisioner comes into play."""
+    options = {"settle_ms": 2, "strict_description": True, "namespaces_per_region": 8}
+
+    def test_a_manifest_applied_by_hand_is_as_expected_and_its_edits_are_not(self):
+        presets = {ident: name for name, ident in PRESET_POLICIES.items()}
+        for seed in range(1, 41):
+            with self.subTest(seed):
+                self.begin(seed=seed)
+                made = generate.sample(seed)
+                for service, action, region, params in made.console:
+                    self.control.console(service, action, region, **params)
+                handmade.apply(self.client, made)
+                self.control.mutate("settle")
+                state = self.control.state()
+                self.assertEqual(expect.differences(made.manifest, state, generate.SECRET, presets), [])
+                for edit in made.edits():
+                    if edit.path != "code":  # what an archive holds is not compared byte by byte
+                        self.assertNotEqual(expect.differences(edit.manifest, state, generate.SECRET, presets), [], edit.name)
+
+    def test_toml_and_yaml_say_what_was_generated(self):
+        for seed in range(50):
+            made = generate.sample(seed)
+            self.assertEqual(tomllib.loads(emit.toml(made.manifest)), made.manifest)
+            self.assertTrue(emit.yaml(made.manifest).startswith(f"stack: conf-{seed}\n"))
 
 
 if __name__ == "__main__":
