@@ -41,7 +41,9 @@ impl RobotUrl {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let query = self.0.split_once('?').map(|(_, query)| query);
         let values = query.into_iter().flat_map(|it| it.split('&')).map(|it| it.split_once('=').map_or(it, |(_, v)| v));
-        std::iter::once(self.0.as_str()).chain(values)
+        // A proxy may carry its secret in the path.
+        let path = self.0.split(['?', '/']).filter(|segment| segment.len() >= 16);
+        std::iter::once(self.0.as_str()).chain(values).chain(path)
     }
 }
 

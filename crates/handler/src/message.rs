@@ -24,6 +24,9 @@ pub const LIMIT: usize = 4096;
 /// Most sources that are listed; editing may join hundreds.
 const SOURCES: usize = 3;
 
+/// Most bytes for mentions: some forty people.
+const MENTION_BYTES: usize = 600;
+
 /// How a message is to be written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Style {
@@ -144,10 +147,21 @@ fn tail(task: &MediaTask, judgement: &Judgement, style: &Style) -> Vec<String> {
     lines.extend(task.id.as_ref().map(|id| field(lang, task_id(lang), &code(id, 120))));
     lines.extend(task.session_id.as_ref().map(|id| field(lang, session_label(lang), &code(id, 60))));
     if judgement.needs_attention() && !style.mention.is_empty() {
-        let calls: Vec<_> = style.mention.iter().map(|user| format!("<@{user}>")).collect();
-        lines.push(calls.join(" "));
+        lines.push(mentions(&style.mention));
     }
     lines
+}
+
+/// Calls people, as many as leave room for what they are called for.
+fn mentions(users: &[String]) -> String {
+    let mut line = String::new();
+    for user in users {
+        let call = format!("<@{user}>");
+        if line.len() + call.len() < MENTION_BYTES {
+            line.push_str(&call);
+        }
+    }
+    line
 }
 
 /// Where all outputs lie, when they lie in one place.

@@ -30,7 +30,7 @@ pub struct Webhook {
 /// What an invocation answers; the platform drops it for asynchronous events and shows it to whoever invokes by hand.
 #[derive(Debug, Serialize)]
 struct Report {
-    message: Posted,
+    message: MessageState,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<String>,
     #[serde(flatten)]
@@ -40,7 +40,7 @@ struct Report {
 /// What became of the message of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Posted {
+enum MessageState {
     /// The group got it now.
     Posted,
     /// The group had it already.
@@ -115,19 +115,19 @@ async fn post(
     notifier: &mut Notifier,
     memory: &Memory,
     deadline: Instant,
-) -> Result<Posted, DeliveryError> {
+) -> Result<MessageState, DeliveryError> {
     if !is_wanted(&event.incoming, notify_on) {
-        return Ok(Posted::NotWanted);
+        return Ok(MessageState::NotWanted);
     }
     let deed = Deed::posted(event.key.as_str());
     if memory.knows(&deed) {
         log::info("the group has this event already", [("key", event.key.as_str().into())]);
-        return Ok(Posted::PostedBefore);
+        return Ok(MessageState::PostedBefore);
     }
     let delivered = notifier.deliver(&message::render(&event.incoming, style), deadline).await?;
     memory.note(deed);
     log::info("message delivered", [("robot", delivered.robot.into()), ("tries", delivered.tries.into())]);
-    Ok(Posted::Posted)
+    Ok(MessageState::Posted)
 }
 
 /// Whether an event is worth a message. What cannot be judged always is: silence would hide it.

@@ -53,6 +53,8 @@ pub struct Finding {
 /// A result that is no file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Note {
+    /// Moderation found nothing.
+    Clean,
     /// Classes or tags.
     Labels(Vec<String>),
     /// So many recognised items or segments.
@@ -264,6 +266,8 @@ fn finding(output: &Value) -> Option<Finding> {
 }
 
 fn notes(output: &Value, notes: &mut Vec<Note>) {
+    let passed = json::text(output, &["Suggestion"]).is_some_and(|text| text.eq_ignore_ascii_case("pass"));
+    notes.extend((passed && finding(output).is_none()).then_some(Note::Clean));
     for (set, member) in [("ClassificationSet", "Classification"), ("TagSet", "Tag")] {
         let labels: Vec<String> =
             json::list(output, &[set]).into_iter().filter_map(|item| json::text(item, &[member])).collect();

@@ -3,6 +3,9 @@
 
 use super::words::{Lang, not_shown};
 
+/// What the blank lines of [`join`] take beyond the line ends that are counted with each line.
+const BLANK_LINES: usize = 2;
+
 /// Where an item stands; also the order of the groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
@@ -23,8 +26,7 @@ pub(super) struct Item {
 
 /// Everything in full, if it fits.
 pub(super) fn whole(head: &[String], items: &[Item], tail: &[String], limit: usize) -> Option<String> {
-    let lines = head.iter().chain(items.iter().map(|item| &item.full)).chain(tail);
-    let text = join(lines);
+    let text = join(head, items.iter().map(|item| &item.full), tail);
     (text.len() <= limit).then_some(text)
 }
 
@@ -32,7 +34,7 @@ pub(super) fn whole(head: &[String], items: &[Item], tail: &[String], limit: usi
 pub(super) fn squeeze(head: &[String], items: &[Item], tail: &[String], lang: Lang, limit: usize) -> String {
     let count_line = not_shown(lang, items.len(), items.len());
     let fixed: usize = head.iter().chain(tail).map(|line| line.len() + 1).sum();
-    let room = limit.saturating_sub(fixed + count_line.len() + 1);
+    let room = limit.saturating_sub(fixed + count_line.len() + 1 + BLANK_LINES);
 
     let (failures, others): (Vec<&Item>, Vec<&Item>) = items.iter().partition(|item| item.rank == Rank::Failure);
     // The other outputs keep a quarter of the room, if they need that much, so that failures do not hide everything.
@@ -46,7 +48,7 @@ pub(super) fn squeeze(head: &[String], items: &[Item], tail: &[String], lang: La
     let others_hidden = others.len() - (lines.len() - failures_shown);
     let rest = not_shown(lang, failures_hidden, others_hidden);
     let rest = (failures_hidden + others_hidden > 0).then_some(&rest);
-    join(head.iter().chain(lines).chain(rest).chain(tail))
+    join(head, lines.into_iter().chain(rest), tail)
 }
 
 /// The most telling length in which all of these fit; else as many short ones as do.
@@ -71,8 +73,11 @@ fn cost(items: &[&Item], length: impl Fn(&Item) -> &String) -> usize {
     items.iter().map(|item| length(item).len() + 1).sum()
 }
 
-fn join<'a>(lines: impl Iterator<Item = &'a String>) -> String {
-    lines.map(String::as_str).collect::<Vec<_>>().join("\n")
+/// Head, lines and tail, set apart by blank lines: without them the lines would go on the quotes around them.
+fn join<'a>(head: &[String], lines: impl Iterator<Item = &'a String>, tail: &[String]) -> String {
+    let lines: Vec<&str> = lines.map(String::as_str).collect();
+    let parts = [head.join("\n"), lines.join("\n"), tail.join("\n")];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 #[cfg(test)]
@@ -92,7 +97,7 @@ mod tests {
 
     fn squeezed(failures: usize, successes: usize) -> String {
         let text = squeeze(&["head".into()], &items(failures, successes), &["tail".into()], Lang::En, 4096);
-        assert!(text.len() <= 4096 && text.starts_with("head\n") && text.ends_with("\ntail"), "{text}");
+        assert!(text.len() <= 4096 && text.starts_with("head\n\n") && text.ends_with("\n\ntail"), "{text}");
         text
     }
 

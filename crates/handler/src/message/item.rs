@@ -96,6 +96,7 @@ fn finding_parts(finding: &Finding, detail: Detail, lang: Lang) -> Vec<String> {
 
 fn note(note: &Note, most: usize, lang: Lang) -> String {
     match note {
+        Note::Clean => words::clean(lang).to_owned(),
         Note::Labels(labels) => listed(labels, most, lang),
         Note::Items(count) => words::items(lang, *count),
         Note::Title(title) => plain(title, 120),

@@ -32,7 +32,7 @@ pub(super) fn address(object: &MediaObject) -> Option<String> {
 pub(super) fn linked(object: &MediaObject, name: &str, bytes: usize, roomy: bool) -> String {
     let name = plain(name, bytes);
     match address(object) {
-        Some(address) if roomy || address.len() <= 400 => format!("[{name}]({address})"),
+        Some(address) if roomy || address.len() <= 200 => format!("[{name}]({address})"),
         _ => name,
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn explain(failure: &Failure, bytes: usize, lang: Lang) -> String {
     let message = if bytes == 0 { String::new() } else { plain(&failure.message, bytes) };
     let known = meaning(&failure.code, lang);
     let code = match known {
-        Some(known) => format!("{code} {}", lang.pick("（", "(")) + known + lang.pick("）", ")"),
+        Some(known) => format!("{code}{}{known}{}", lang.pick("（", " ("), lang.pick("）", ")")),
         None => code,
     };
     match (code.is_empty(), message.is_empty()) {

@@ -25,7 +25,7 @@ fn transcode(n: usize, status: &str, extra: &str) -> String {
 #[test]
 fn attention_is_called_for_failures_and_findings_only() {
     let failed = rendered(&workflow(&[transcode(1, "FAIL", "")]), &english());
-    assert!(failed.ends_with("<@zhang.san> <@all>"), "{failed}");
+    assert!(failed.ends_with("<@zhang.san><@all>"), "{failed}");
     assert!(!rendered(&workflow(&[transcode(1, "SUCCESS", "")]), &english()).contains("<@"));
     let found = r#"{"EventType":"WorkflowTask","WorkflowTaskEvent":{"Status":"FINISH","AiContentReviewResultSet":[
         {"Type":"Porn","PornTask":{"Status":"SUCCESS","Output":{"Suggestion":"block","Confidence":99}}}]}}"#;
@@ -47,7 +47,7 @@ fn a_thousand_outputs_are_listed_as_far_as_they_fit_and_counted() {
     for lang in [Lang::Zh, Lang::En] {
         let text = rendered(&workflow(&results), &Style { lang, ..english() });
         assert!(text.len() <= LIMIT && text.len() > LIMIT - 200, "{}", text.len());
-        let shown_failures = text.matches('❌').count() - 0;
+        let shown_failures = text.matches('❌').count();
         let shown_successes = text.matches('✅').count();
         assert!(shown_failures > 10 && shown_successes > 10, "{text}");
         assert!(text.contains(&not_shown(lang, 334 - shown_failures, 666 - shown_successes)), "{text}");
@@ -82,6 +82,30 @@ fn event_data_cannot_become_markup_or_a_mention() {
             text.replace("<font color=\"warning\">", "").replace("<font color=\"comment\">", "").replace("</font>", "");
         assert!(!ours.contains(['<', '*', '[']), "{text}");
         assert!(!text.contains("\n# head"), "{text}");
+    }
+}
+
+#[test]
+fn a_message_of_nothing_but_the_longest_values_still_fits() {
+    let long = "长".repeat(2000);
+    let input = format!(
+        r#"{{"CosInputInfo":{{"Bucket":"{}","Region":"{}","Object":"/{long}"}}}}"#,
+        "b".repeat(500),
+        "r".repeat(500)
+    );
+    let event = format!(
+        r#"{{"EventType":"WorkflowTask","SessionId":"{long}","WorkflowTaskEvent":{{"TaskId":"{long}","Status":"{long}",
+        "ErrCode":1,"ErrCodeExt":"{long}","Message":"{long}","InputInfos":[{input},{input},{input},{input}],
+        "MediaProcessResultSet":[{{"Type":"{long}","TranscodeTask":{{"Status":"FAIL","ErrCodeExt":"{long}","Message":"{long}"}}}},
+        {{"Type":"{long}","TranscodeTask":{{"Status":"SUCCESS","Output":{{"Path":"/{long}",
+        "OutputStorage":{{"CosOutputStorage":{{"Bucket":"{long}","Region":"{long}"}}}}}}}}}}]}}}}"#
+    )
+    .replace(&format!("\"Status\":\"{long}\""), "\"Status\":\"FINISH\"");
+    for lang in [Lang::Zh, Lang::En] {
+        let style = Style { lang, mention: (0..500).map(|n| format!("user-{n}")).collect() };
+        let text = rendered(&event, &style);
+        assert!(text.len() <= LIMIT, "{}", text.len());
+        assert!(text.contains('❌') && text.contains('✅') && text.contains("<@user-0>"), "{text}");
     }
 }
 

@@ -43,6 +43,7 @@ words! {
     unknown_event: "收到未知类型的事件：", "Event of an unknown type: ";
     empty_event: "收到一个空事件，没有内容可通知", "An empty event arrived: nothing to tell";
     foreign_event: "收到一个不是媒体处理（MPS）任务的事件", "An event arrived that is no media task (MPS)";
+    clean: "未发现问题", "nothing found";
     no_audio: "没有声音", "no sound";
     no_video: "没有画面", "no picture";
     watermark: "检测到盲水印", "blind watermark found";
