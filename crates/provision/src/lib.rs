@@ -1,1 +1,3 @@
 //! Infrastructure as code for Tencent Cloud functions, triggers and roles.
+
+pub mod package;
