@@ -32,7 +32,8 @@
 //! }
 //! ```
 //!
-//! - [`start`] is the whole of `main`; [`Runtime`] is the loop alone, for programs that bring their own tokio.
+//! - [`start`] is the whole of `main`; [`run`] is the loop alone, for programs that bring their own tokio, and [`Runtime`]
+//!   the same with its settings.
 //! - [`json`] makes a handler of typed events, [`raw`] one of bytes.
 //! - A panic or an `Err` fails one event; the loop goes on. Keep `panic = "unwind"` in the release profile.
 //! - [`log`] writes one line per record, as JSON, with the request id.
@@ -54,7 +55,7 @@ pub use context::{Context, Credentials, Function};
 pub use error::Error;
 pub use failure::Failure;
 pub use handler::{Handler, json, raw};
-pub use runtime::{Runtime, start};
+pub use runtime::{Runtime, run, start};
 
 /// Largest answer the platform takes: 6 MB (SCF quota page 583/11637; status 407 beyond it).
 pub const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;

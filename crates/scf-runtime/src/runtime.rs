@@ -43,15 +43,19 @@ where
             Ok(handler) => handler,
             Err(error) => return give_up("init failed", error.as_ref()),
         };
-        let outcome = match Runtime::from_environment() {
-            Ok(runtime) => runtime.run(handler).await,
-            Err(error) => Err(error),
-        };
-        match outcome {
+        match run(handler).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => give_up("runtime ended", &error),
         }
     })
+}
+
+/// Answers events with `handler`, for programs that bring their own tokio: what they did before is their init.
+///
+/// # Errors
+/// [`Error`]: the environment names no runtime API, or it is gone.
+pub async fn run(handler: impl Handler) -> Result<(), Error> {
+    Runtime::from_environment()?.run(handler).await
 }
 
 fn give_up(what: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {
