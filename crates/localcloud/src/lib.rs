@@ -1,1 +1,109 @@
 //! An embedded local Tencent Cloud: the real protocol on a laptop.
+//!
+//! A second opinion on the protocol: it follows the services' published definitions on its own and shares
+//! no code with our client, not even the signing. A request passes through
+//!
+//! - `http`: connections, bodies, the answer's envelope;
+//! - `cloud`: one call from arrival to answer, through `auth` (TC3 verification), `request` (body or query
+//!   to members), `definition` (members against the published definitions), `rates`, `fault`;
+//! - `state`: the pretend cloud itself, a call in and an answer out, without HTTP or clock;
+//! - `store`: what changed, into one redb file.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), localcloud::StartError> {
+//! let cloud = localcloud::LocalCloud::start(localcloud::Options::default()).await?;
+//! println!("point an SDK at http://{} with key id `local` and secret `local`", cloud.address());
+//! cloud.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod auth;
+mod calls;
+mod cloud;
+mod definition;
+mod encoding;
+mod error;
+mod fault;
+mod http;
+mod options;
+mod rates;
+mod refusal;
+mod request;
+mod state;
+mod store;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use calls::CallSeen;
+pub use error::StartError;
+pub use fault::{Effect, Faults, FaultsError, Rule};
+pub use options::Options;
+
+/// A running local cloud. Dropping it stops it too, without waiting for calls that are under way.
+pub struct LocalCloud {
+    address: SocketAddr,
+    cloud: Arc<cloud::Cloud>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl LocalCloud {
+    /// Starts a local cloud on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, another process holds the store for longer than
+    /// [`Options::wait`], the store cannot be read, or the account is not a uin.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        if options.account.is_empty() || !options.account.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(StartError::Account { account: options.account });
+        }
+        let cannot_listen = |source| StartError::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let mut state = state::State::new(&options.account);
+        let mut store = None;
+        if let Some(folder) = options.data.clone() {
+            let (account, wait, announce) = (options.account.clone(), options.wait, options.announce);
+            let opened = tokio::task::spawn_blocking(move || {
+                let mut store = store::Store::open(&folder, &account, wait, &mut state)?;
+                store
+                    .note_holder(&address.to_string(), announce)
+                    .map_err(|error| StartError::Store { folder, source: error.into() })?;
+                Ok((state, store))
+            });
+            let (loaded, open) = opened.await.expect("opening the store does not panic")?;
+            (state, store) = (loaded, Some(open));
+        }
+        let cloud = Arc::new(cloud::Cloud::new(options, &format!("http://{address}"), state, store));
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(http::serve(cloud.clone(), listener, stopped));
+        Ok(Self { address, cloud, stop, server })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The calls that arrived so far, in the order of their answers; the latest 100,000.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallSeen> {
+        self.cloud.calls.seen()
+    }
+
+    /// Stops accepting, lets running calls end, and closes the store.
+    pub async fn shutdown(self) {
+        let Self { cloud, stop, server, .. } = self;
+        let _ = stop.send(true);
+        // A server that panicked has nothing left to wait for.
+        let _ = server.await;
+        let _ = tokio::task::spawn_blocking(move || cloud.close()).await;
+    }
+}

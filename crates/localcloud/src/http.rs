@@ -1,0 +1,194 @@
+//! HTTP in and out: connections, bodies, the answer's envelope, and the few paths beside the API. Decides
+//! nothing about a call.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::cloud::{self, Cloud, Delivery};
+use crate::refusal::{Answer, Members, Refusal, refuse};
+use crate::request::MAX_BODY;
+use crate::state::uuid;
+
+/// Official SDKs compare this header for equality: no charset.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A fault closed the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was closed by a fault")]
+pub(crate) struct Closed;
+
+/// Accepts connections until `stop` changes or is dropped; then lets running calls end.
+pub(crate) async fn serve(cloud: Arc<Cloud>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        // A failed accept (too many open files, a client that is gone) concerns one connection only.
+        let Ok((stream, peer)) = accepted else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        connections.spawn(serve_connection(cloud.clone(), stream, peer, stop.clone()));
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn serve_connection(cloud: Arc<Cloud>, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<bool>) {
+    // Answers are small and awaited: without this, each waits for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| respond(cloud.clone(), peer, request));
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            // An error here is a client that went away or a fault that closed the connection.
+            _ = connection.as_mut() => return,
+            _ = stop.changed(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+async fn respond(
+    cloud: Arc<Cloud>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Closed> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let refusal = refuse("RequestSizeLimitExceeded", format!("a request is limited to {MAX_BODY} bytes"));
+            return Ok(enveloped(refusal));
+        }
+        Err(_) => return Err(Closed),
+    };
+    if let Some(path) = head.uri.path().strip_prefix("/_local/") {
+        return Ok(local(&cloud, peer, path));
+    }
+    let request = cloud::Request {
+        method: head.method.as_str(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &head.headers,
+        body: &body,
+    };
+    let (answer, delivery) = cloud.answer(&request).await;
+    match delivery {
+        Delivery::Plain => Ok(enveloped(answer)),
+        Delivery::Close => Err(Closed),
+        Delivery::Truncated => Ok(truncated(enveloped_text(answer))),
+        Delivery::ContentType(kind) => {
+            let mut response = enveloped(answer);
+            if let Ok(kind) = HeaderValue::try_from(kind) {
+                response.headers_mut().insert(CONTENT_TYPE, kind);
+            }
+            Ok(response)
+        }
+        Delivery::Status(status) => Ok(page(status, "<html><body>a fault of the local cloud</body></html>".into())),
+    }
+}
+
+/// Paths beside the API.
+fn local(cloud: &Cloud, _peer: SocketAddr, path: &str) -> Response<AnswerBody> {
+    if let Some(digest) = path.strip_prefix("code/").and_then(|rest| rest.strip_suffix(".zip")) {
+        return match cloud.look(|state| state.package(digest)) {
+            Some(bytes) => {
+                let mut response = Response::new(AnswerBody::whole(Bytes::from_owner(bytes)));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+                response
+            }
+            None => page(404, "there is no such package".into()),
+        };
+    }
+    page(404, "there is no such path; the API is at /".into())
+}
+
+fn page(status: u16, text: String) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::whole(text.into()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response
+}
+
+fn enveloped(answer: Answer) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::whole(enveloped_text(answer).into()));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// `{"Response": {...}}` with a request id, for success and refusal alike.
+fn enveloped_text(answer: Answer) -> String {
+    let mut response = match answer {
+        Ok(members) => members,
+        Err(Refusal { code, message }) => {
+            let mut members = Members::new();
+            members.insert("Error".to_owned(), json!({"Code": code, "Message": message}));
+            members
+        }
+    };
+    response.insert("RequestId".to_owned(), uuid().into());
+    json!({"Response": Value::Object(response)}).to_string()
+}
+
+/// Promises the whole answer and brings half of it.
+fn truncated(text: String) -> Response<AnswerBody> {
+    let length = text.len();
+    let half = Bytes::from(text).slice(..length / 2);
+    let mut response = Response::new(AnswerBody::Half(Some(half)));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    response
+}
+
+/// An answer's body: whole, or cut off.
+pub(crate) enum AnswerBody {
+    Whole(Full<Bytes>),
+    Half(Option<Bytes>),
+}
+
+impl AnswerBody {
+    fn whole(bytes: Bytes) -> Self {
+        Self::Whole(Full::new(bytes))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Closed;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
+        match &mut *self {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never: Infallible| match never {}),
+            Self::Half(half) => Poll::Ready(Some(half.take().map(Frame::data).ok_or(Closed))),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Half(_) => SizeHint::default(),
+        }
+    }
+}
