@@ -231,8 +231,6 @@ impl Core {
         let started = Instant::now();
         loop {
             let queued = Instant::now();
-            // First the turn, then the seat: nobody holds a seat while waiting for a rate.
-            let counted = lane.turn().await;
             // Keys come before the seat, for fetching them is a call that needs a seat of its own.
             let signer = match self.signer(&authority).await {
                 Ok(signer) => signer,
@@ -241,7 +239,7 @@ impl Core {
                     return Err(Error::new(name, kind).after_unknown_attempt(earlier_unknown));
                 }
             };
-            let seat = self.in_flight.acquire().await;
+            let entered = lane.enter(&self.in_flight).await;
             waited += queued.elapsed();
 
             let number = progress.attempts + progress.throttled + 1;
@@ -252,7 +250,8 @@ impl Core {
                 }
                 Err(failed) => failed,
             };
-            drop(seat);
+            let counted = entered.counted;
+            drop(entered);
 
             if failed.failure == Failure::Throttled {
                 progress.throttled += 1;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::api::Service;
@@ -78,12 +79,27 @@ impl Lane {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn; returns the time at which the call is counted.
-    pub(crate) async fn turn(&self) -> Instant {
-        if !self.budget().is_limited() {
-            return self.count();
+    /// Waits for a turn, and then for a seat among all calls under way. Holding the turn until the seat is there keeps
+    /// the spacing: otherwise those who wait for seats would leave in a bunch.
+    pub(crate) async fn enter<'a>(&self, seats: &'a Semaphore) -> Entered<'a> {
+        loop {
+            let mut turn = None;
+            let mut token = None;
+            if self.budget().is_limited() {
+                turn = Some(self.turn.lock().await);
+                token = Some(self.token().await);
+            }
+            // None only if the semaphore were closed, which nobody does.
+            let seat = seats.acquire().await.ok();
+            // While we waited for the seat the action may have been throttled: then we have to queue like the others.
+            if let Some(counted) = self.budget().admit(token, Instant::now()) {
+                drop(turn);
+                return Entered { counted, seat };
+            }
         }
-        let _turn = self.turn.lock().await;
+    }
+
+    async fn token(&self) -> Instant {
         loop {
             let now = Instant::now();
             let taken = self.budget().take(now);
@@ -94,17 +110,17 @@ impl Lane {
         }
     }
 
-    /// Counts a call while unlimited. If the limit came in between, the call runs as part of the burst.
-    fn count(&self) -> Instant {
-        let now = Instant::now();
-        let _ = self.budget().take(now);
-        now
-    }
-
     /// The service throttled a call that was counted at `sent`.
     pub(crate) fn throttled(&self, sent: Instant) {
         self.budget().throttled(sent, Instant::now());
     }
+}
+
+/// A call that may go: when it was counted, and its seat until it is over.
+pub(crate) struct Entered<'a> {
+    pub(crate) counted: Instant,
+    #[expect(dead_code, reason = "held, not read")]
+    seat: Option<SemaphorePermit<'a>>,
 }
 
 /// A token bucket that is bottomless until first throttled. Pure: the caller brings the time.
@@ -138,8 +154,8 @@ impl Budget {
         matches!(self.state, State::Limited { .. })
     }
 
-    /// Takes a token, or says how long until there is one.
-    fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    /// Lets a call go that has its seat: at once while unlimited, else with a token from after the last change.
+    fn admit(&mut self, token: Option<Instant>, now: Instant) -> Option<Instant> {
         match &mut self.state {
             State::Unlimited { recent } => {
                 while recent.front().is_some_and(|first| now.saturating_duration_since(*first) >= WINDOW)
@@ -148,8 +164,16 @@ impl Budget {
                     recent.pop_front();
                 }
                 recent.push_back(now);
-                Ok(())
+                Some(now)
             }
+            State::Limited { changed, .. } => token.filter(|taken| taken >= changed),
+        }
+    }
+
+    /// Takes a token, or says how long until there is one.
+    fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        match &mut self.state {
+            State::Unlimited { .. } => Ok(()),
             State::Limited { rate, tokens, filled, changed } => {
                 if now < *filled {
                     return Err(*filled - now);
@@ -228,6 +252,7 @@ mod tests {
         let mut budget = Budget::new(RateMode::Adaptive, 2.0);
         for _ in 0..10_000 {
             assert_eq!(budget.take(now), Ok(()));
+            assert_eq!(budget.admit(None, now), Some(now));
         }
     }
 
@@ -237,9 +262,10 @@ mod tests {
             let start = Instant::now();
             let mut budget = Budget::new(RateMode::Adaptive, documented);
             for _ in 0..200 {
-                let _ = budget.take(start);
+                let _ = budget.admit(None, start);
             }
             budget.throttled(start, start + ms(50));
+            assert_eq!(budget.admit(None, start + ms(60)), None, "who came before the limit queues too");
             let sent = calls(&mut budget, start + ms(50), start + Duration::from_secs(10));
             assert!(sent[0] >= start + WINDOW, "the overflowed window is left alone");
             for (index, first) in sent.iter().enumerate() {
@@ -254,7 +280,7 @@ mod tests {
     fn refusals_of_one_burst_count_once() {
         let start = Instant::now();
         let mut budget = Budget::new(RateMode::Adaptive, 20.0);
-        let _ = budget.take(start);
+        let _ = budget.admit(None, start);
         for _ in 0..50 {
             budget.throttled(start, start + ms(50));
         }

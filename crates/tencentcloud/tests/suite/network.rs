@@ -1,0 +1,102 @@
+//! Proxies and where calls go.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tencentcloud::{Client, Environment, ErrorKind, Network, NotSent, scf};
+
+use crate::support::{Reply, Server};
+
+fn get_function() -> scf::GetFunction {
+    scf::GetFunction { function_name: Some("f".to_owned()), ..Default::default() }
+}
+
+async fn server() -> Server {
+    Server::start(|_, _| Reply::Response(json!({ "FunctionName": "f", "Status": "Active" }))).await
+}
+
+/// An environment in which every proxy variable names `proxy`.
+fn proxied(proxy: &Server) -> Environment {
+    let url = proxy.url.as_str();
+    ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "http_proxy"]
+        .into_iter()
+        .fold(Environment::default(), |environment, name| environment.with(name, url))
+}
+
+#[tokio::test]
+async fn a_loopback_endpoint_never_goes_through_a_proxy() {
+    let (server, proxy) = (server().await, server().await);
+    for host in ["127.0.0.1", "localhost"] {
+        let mut config = server.config();
+        config.network = Network::from_environment(&proxied(&proxy));
+        let url = format!("http://{host}:{}", server.url.port().expect("a port"));
+        config.endpoint = Some(url.parse().expect("a URL"));
+        Client::new(config).call(Some("ap-beijing"), &get_function()).await.expect("a function");
+    }
+    assert_eq!(server.requests().len(), 2);
+    assert!(proxy.requests().is_empty());
+}
+
+#[tokio::test]
+async fn other_endpoints_go_through_the_proxy_for_their_scheme() {
+    let proxy = server().await;
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        let mut config = proxy.config();
+        config.network = Network::from_environment(&Environment::default().with(name, proxy.url.as_str()));
+        config.endpoint = Some("http://cloud.invalid:8080/some/path".parse().expect("a URL"));
+        Client::new(config).call(Some("ap-beijing"), &get_function()).await.expect("a function");
+        let sent = proxy.requests().pop().expect("a request");
+        assert_eq!(sent.line, "POST http://cloud.invalid:8080/ HTTP/1.1", "{name}");
+        assert_eq!(sent.header("host"), "cloud.invalid:8080");
+    }
+}
+
+#[tokio::test]
+async fn the_providers_hosts_are_reached_through_a_tunnel() {
+    // The proxy refuses the tunnel, so all that is seen is where the call wanted to go.
+    for (region, host) in [
+        ("ap-beijing", "scf.tencentcloudapi.com"),
+        ("ap-shanghai-fsi", "scf.ap-shanghai-fsi.tencentcloudapi.com"),
+        ("ap-shenzhen-fsi", "scf.ap-shenzhen-fsi.tencentcloudapi.com"),
+    ] {
+        let proxy = Server::start(|_, _| Reply::Http { status: 403, headers: String::new(), body: Vec::new() }).await;
+        let mut config = proxy.config();
+        config.retry.max_attempts = 1;
+        config.endpoint = None;
+        config.network = Network::from_environment(&Environment::default().with("https_proxy", proxy.url.as_str()));
+        let error = Client::new(config).call(Some(region), &get_function()).await.expect_err("no tunnel");
+        assert!(matches!(error.kind(), ErrorKind::NotSent(NotSent::Connect(_))), "{error:?}");
+        assert_eq!(proxy.requests()[0].line, format!("CONNECT {host}:443 HTTP/1.1"));
+    }
+}
+
+#[tokio::test]
+async fn hosts_named_by_no_proxy_are_reached_directly() {
+    let proxy = server().await;
+    let mut config = proxy.config();
+    config.retry.max_attempts = 1;
+    config.connect_timeout = Duration::from_millis(100);
+    config.network = Network::from_environment(&proxied(&proxy).with("NO_PROXY", "192.0.2.1,other.invalid"));
+    // An address reserved for documentation: nothing answers there.
+    config.endpoint = Some("http://192.0.2.1:9".parse().expect("a URL"));
+    let error = Client::new(config).call(Some("ap-beijing"), &get_function()).await.expect_err("no such host");
+    assert!(matches!(error.kind(), ErrorKind::NotSent(NotSent::Connect(_))), "{error:?}");
+    assert!(proxy.requests().is_empty());
+}
+
+#[tokio::test]
+async fn trust_roots_that_cannot_be_read_are_named() {
+    let proxy = server().await;
+    let mut config = proxy.config();
+    config.retry.max_attempts = 1;
+    config.endpoint = Some("https://127.0.0.1:9".parse().expect("a URL"));
+    config.network = Network::from_environment(&Environment::default().with("SSL_CERT_FILE", "/no/such/roots.pem"));
+    let error = Client::new(config).call(None, &get_function()).await.expect_err("no roots");
+    assert!(format!("{error:?}").contains("/no/such/roots.pem"), "{error:?}");
+}
+
+#[test]
+fn debug_of_the_surroundings_shows_no_value() {
+    let environment = Environment::default().with("HTTPS_PROXY", "http://user:hunter2@proxy:1");
+    assert!(!format!("{environment:?} {:?}", Network::from_environment(&environment)).contains("hunter2"));
+}
