@@ -1,0 +1,158 @@
+//! Changes: what happens to one resource, why, and by which steps.
+
+use serde::Serialize;
+
+use crate::address::ResourceAddress;
+use crate::attributes::AttributeChange;
+use crate::diagnostic::Diagnostic;
+use crate::resource::Origin;
+use crate::step::Step;
+
+/// What happens to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It does not exist yet.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is deleted and made anew.
+    Replace,
+    /// It goes.
+    Delete,
+}
+
+impl Action {
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Who made the difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The manifest changed since the last apply.
+    Manifest,
+    /// The cloud changed since the last apply.
+    Cloud,
+    /// Both did.
+    Both,
+    /// Nothing tells.
+    Unknown,
+}
+
+impl Cause {
+    /// Whether the cloud moved away from what was applied.
+    #[must_use]
+    pub fn is_drift(self) -> bool {
+        matches!(self, Self::Cloud | Self::Both)
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Cloud => "cloud",
+            Self::Both => "both",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What is to be done about one resource.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// What happens; `None` is nothing.
+    pub action: Option<Action>,
+    /// What differs.
+    pub attributes: Vec<AttributeChange>,
+    /// Paths that force a replacement.
+    pub requires_replace: Vec<String>,
+    /// Who made the difference.
+    pub cause: Cause,
+    /// Why, in words.
+    pub reason: String,
+    /// Whether events can be lost while it happens.
+    pub events_may_be_missed: bool,
+    /// The writes.
+    pub steps: Vec<Step>,
+    /// What forbids it, or is worth knowing.
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Decision {
+    /// Nothing to do.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            action: None,
+            attributes: Vec::new(),
+            requires_replace: Vec::new(),
+            cause: Cause::Unknown,
+            reason: String::new(),
+            events_may_be_missed: false,
+            steps: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Something to do.
+    #[must_use]
+    pub fn new(action: Action, cause: Cause, reason: impl Into<String>) -> Self {
+        Self { action: Some(action), cause, reason: reason.into(), ..Self::nothing() }
+    }
+
+    /// Nothing may be done, for this reason.
+    #[must_use]
+    pub fn refused(finding: Diagnostic) -> Self {
+        Self { findings: vec![finding], ..Self::nothing() }
+    }
+}
+
+/// A decision about one address, placed in an order.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Which resource.
+    pub address: ResourceAddress,
+    /// Its region; empty for account-wide ones.
+    pub region: String,
+    /// What happens.
+    pub action: Action,
+    /// What differs; nothing for deletes.
+    pub attributes: Vec<AttributeChange>,
+    /// Paths that force a replacement.
+    pub requires_replace: Vec<String>,
+    /// Who made the difference.
+    pub cause: Cause,
+    /// Why, in words.
+    pub reason: String,
+    /// Whether events can be lost meanwhile.
+    pub events_may_be_missed: bool,
+    /// The writes.
+    pub steps: Vec<Step>,
+    /// Changes that must have been applied before, by index into the plan.
+    pub after: Vec<usize>,
+    /// Where the resource stands in the manifest.
+    pub origin: Origin,
+}
+
+/// `memory differs`, `memory and timeout differ`, `memory, timeout and 3 more differ`.
+#[must_use]
+pub fn differing(attributes: &[AttributeChange]) -> String {
+    let paths: Vec<&str> = attributes.iter().map(|a| a.path.as_str()).collect();
+    match paths.as_slice() {
+        [] => "nothing differs".to_owned(),
+        [one] => format!("{one} differs"),
+        [one, two] => format!("{one} and {two} differ"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more differ", rest.len()),
+    }
+}

@@ -1,0 +1,291 @@
+//! Functions: created, changed in place as far as the API can, else replaced; the description line is written last.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::{Context, claim, protected, tag_changes};
+use crate::address::ResourceAddress;
+use crate::attributes::{AttributeChange, Attributes, Side};
+use crate::change::{Action, Cause, Decision, differing};
+use crate::desired::{CodeDeclaration, FunctionResource};
+use crate::mark::{self, Mark, Ownership};
+use crate::observed::{FunctionKey, ObservedFunction, Status, protects};
+use crate::resource::Origin;
+use crate::resource::function::{COMPARISON, Code, Function, FunctionType, IMMUTABLE, LEFT_ALONE};
+use crate::resource::tags;
+use crate::step::{Member, Step};
+
+/// Where a declared function lives.
+impl FunctionResource {
+    /// Its identity in the cloud.
+    #[must_use]
+    pub fn key(&self) -> FunctionKey {
+        FunctionKey { region: self.region.clone(), namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
+
+/// What is to be done about a declared function. Its code digest must have been set.
+#[must_use]
+pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Option<&ObservedFunction>) -> Decision {
+    let Some(code) = desired.code() else { return Decision::nothing() };
+    let write = Write::new(context, desired, code);
+    let Some(observed) = observed else {
+        let mut decision = Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet");
+        decision.attributes = write.created();
+        decision.steps = write.create();
+        return decision;
+    };
+    let ownership = mark::ownership(context.stack, &observed.function.tags, observed.mark.as_ref(), Some(&write.mark.identity));
+    let what = format!("function `{}` in {}/{}", desired.name, desired.region, desired.namespace);
+    let claimed = match claim(&ownership, &desired.adopt, context.stack, &desired.address, &desired.origin, &what) {
+        Ok(claimed) => claimed,
+        Err(finding) => return Decision::refused(finding),
+    };
+    if let Status::CreateFailed(why) = &observed.status {
+        let mut decision = Decision::new(Action::Replace, Cause::Cloud, format!("its creation failed earlier: {why}"));
+        decision.attributes = write.created();
+        decision.events_may_be_missed = !observed.triggers.is_empty();
+        decision.steps = write.replace(observed);
+        return decision;
+    }
+
+    let attributes = write.differences(context, observed, claimed);
+    if attributes.is_empty() {
+        return Decision::nothing();
+    }
+    let requires_replace: Vec<String> =
+        attributes.iter().map(|a| a.path.clone()).filter(|p| IMMUTABLE.contains(&p.as_str())).collect();
+    let cause = cause(desired, observed, &write);
+    if requires_replace.is_empty() {
+        let mut decision = Decision::new(Action::Update, cause, differing(&attributes));
+        decision.steps = write.update(context, observed, &attributes);
+        decision.attributes = attributes;
+        return decision;
+    }
+    if desired.function.protect || protects(&observed.function.tags) {
+        return Decision::refused(protected(&desired.address, Some(&desired.origin)));
+    }
+    let them = if requires_replace.len() == 1 { "it" } else { "they" };
+    let mut decision = Decision::new(
+        Action::Replace,
+        cause,
+        format!("{} cannot be changed in place; the function is down until {them} took effect", requires_replace.join(", ")),
+    );
+    decision.requires_replace = requires_replace;
+    decision.events_may_be_missed = true;
+    decision.attributes = attributes;
+    decision.steps = write.replace(observed);
+    decision
+}
+
+/// What is to be done about a function that nobody declares any more. `None`: it is not ours.
+#[must_use]
+pub fn undeclared_function(
+    context: Context<'_>,
+    key: &FunctionKey,
+    observed: &ObservedFunction,
+) -> Option<(ResourceAddress, Decision, Origin)> {
+    let identity = mark::identity(context.stack, &key.region, &key.namespace, &key.name);
+    let Ownership::Ours { .. } =
+        mark::ownership(context.stack, &observed.function.tags, observed.mark.as_ref(), Some(&identity))
+    else {
+        return None;
+    };
+    let address = ResourceAddress::undeclared_function(&key.region, &key.namespace, &key.name);
+    if protects(&observed.function.tags) {
+        let refused = Decision::refused(protected(&address, None));
+        return Some((address, refused, Origin::default()));
+    }
+    let mut decision = Decision::new(Action::Delete, Cause::Manifest, "no longer declared");
+    decision.events_may_be_missed = !observed.triggers.is_empty();
+    decision.steps = vec![Step::DeleteFunction { key: key.clone() }];
+    Some((address, decision, Origin::default()))
+}
+
+/// Everything that writing one function needs.
+struct Write<'a> {
+    desired: &'a FunctionResource,
+    code: Code,
+    mark: Mark,
+    description: String,
+    tags: tags::Tags,
+}
+
+impl<'a> Write<'a> {
+    fn new(context: Context<'_>, desired: &'a FunctionResource, code: Code) -> Self {
+        let mark = Mark {
+            identity: mark::identity(context.stack, &desired.region, &desired.namespace, &desired.name),
+            code: Some(code.digest.clone()),
+            configuration: Some(configuration_digest(desired, &desired.function, &BTreeSet::new())),
+        };
+        let description = mark::append(&desired.function.description, &mark);
+        let tags = tags::marked(&desired.function.tags, context.stack, desired.function.protect);
+        Self { desired, code, mark, description, tags }
+    }
+
+    fn code_change(&self, before: Option<&str>) -> AttributeChange {
+        AttributeChange {
+            path: "code".to_owned(),
+            before: Side { value: before.map_or(Json::Null, Json::from), guarded: false },
+            after: Side { value: Json::from(self.code.digest.as_str()), guarded: false },
+        }
+    }
+
+    fn created(&self) -> Vec<AttributeChange> {
+        let mut attributes = vec![self.code_change(None)];
+        attributes.extend(COMPARISON.created(
+            &self.desired.function.attributes(),
+            &Function::default().attributes(),
+            &self.desired.origin,
+        ));
+        attributes
+    }
+
+    fn differences(
+        &self,
+        context: Context<'_>,
+        observed: &ObservedFunction,
+        claimed: Option<AttributeChange>,
+    ) -> Vec<AttributeChange> {
+        let mut attributes = Vec::new();
+        let carried = observed.mark.as_ref().filter(|m| m.identity == self.mark.identity).and_then(|m| m.code.as_deref());
+        let image_drifted = match (&self.desired.code, &observed.image) {
+            (CodeDeclaration::Image(image), Some(present)) => !image.is_served_by(present),
+            (CodeDeclaration::Image(_), None) => true,
+            _ => false,
+        };
+        if carried != Some(self.code.digest.as_str()) || image_drifted {
+            let before = if image_drifted && carried == Some(self.code.digest.as_str()) { Some("changed") } else { carried };
+            attributes.push(self.code_change(before));
+        }
+        let compared = comparable(self.desired, &observed.function, context);
+        attributes.extend(COMPARISON.diff(&self.desired.function.attributes(), &compared.attributes(), &self.desired.origin));
+        attributes.extend(claimed);
+        attributes
+    }
+
+    fn key(&self) -> FunctionKey {
+        self.desired.key()
+    }
+
+    fn create(&self) -> Vec<Step> {
+        let mut steps = vec![Step::CreateFunction {
+            key: self.key(),
+            function: Box::new(self.desired.function.clone()),
+            code: self.code.clone(),
+            description: self.description.clone(),
+            tags: self.tags.clone(),
+        }];
+        if let Some(megabytes) = self.desired.function.reserved_concurrency {
+            steps.push(Step::PutReservedConcurrency { key: self.key(), megabytes });
+        }
+        if let Some(config) = self.desired.function.asynchronous {
+            steps.push(Step::UpdateEventInvokeConfig { key: self.key(), retries: config.retries, max_age: config.max_age });
+        }
+        steps
+    }
+
+    fn replace(&self, observed: &ObservedFunction) -> Vec<Step> {
+        let mut steps: Vec<Step> =
+            observed.triggers.iter().map(|t| Step::DeleteTrigger { key: self.key(), present: t.clone() }).collect();
+        steps.push(Step::DeleteFunction { key: self.key() });
+        steps.extend(self.create());
+        steps
+    }
+
+    /// Code first, settings next, the line last: a crash in between uploads again and forgets nothing.
+    fn update(&self, context: Context<'_>, observed: &ObservedFunction, attributes: &[AttributeChange]) -> Vec<Step> {
+        let differs = |path: &str| attributes.iter().any(|a| a.path == path);
+        let function = &self.desired.function;
+        let mut steps = Vec::new();
+        if differs("code") || differs("handler") {
+            steps.push(Step::UpdateFunctionCode { key: self.key(), code: self.code.clone(), handler: function.handler.clone() });
+        }
+        let (set, remove) = tag_changes(&self.tags, &observed.function.tags, context.ignore_tags);
+        if !set.is_empty() {
+            steps.push(Step::TagFunction { key: self.key(), tags: set });
+        }
+        if !remove.is_empty() {
+            steps.push(Step::UntagFunction { key: self.key(), keys: remove });
+        }
+        if differs("reserved_concurrency") {
+            steps.push(match function.reserved_concurrency {
+                Some(megabytes) => Step::PutReservedConcurrency { key: self.key(), megabytes },
+                None => Step::DeleteReservedConcurrency { key: self.key() },
+            });
+        }
+        if let (true, Some(config)) = (attributes.iter().any(|a| a.path.starts_with("async.")), function.asynchronous) {
+            steps.push(Step::UpdateEventInvokeConfig { key: self.key(), retries: config.retries, max_age: config.max_age });
+        }
+        let mut members: BTreeSet<Member> = attributes.iter().filter_map(|a| Member::of(&a.path)).collect();
+        if observed.mark.as_ref() != Some(&self.mark) {
+            members.insert(Member::Description);
+        }
+        if !members.is_empty() {
+            steps.push(Step::UpdateFunctionConfiguration {
+                key: self.key(),
+                members: members.into_iter().collect(),
+                function: Box::new(function.clone()),
+                description: self.description.clone(),
+            });
+        }
+        steps
+    }
+}
+
+/// Observed settings without what the platform or others added: ignored tags, a handler where none is used.
+fn comparable(desired: &FunctionResource, observed: &Function, context: Context<'_>) -> Function {
+    let mut compared = Function { tags: context.ignore_tags.keep(&observed.tags), ..observed.clone() };
+    compared.protect = protects(&observed.tags);
+    let unused = desired.function.kind == FunctionType::Http || matches!(desired.code, CodeDeclaration::Image(_));
+    if unused && observed.handler.is_empty() {
+        compared.handler.clone_from(&desired.function.handler);
+    }
+    compared
+}
+
+/// The digest A: the settings under management, without guarded values. `without` names attributes that are
+/// left alone when omitted and that this digest pretends are omitted.
+#[must_use]
+pub fn configuration_digest(desired: &FunctionResource, function: &Function, without: &BTreeSet<&str>) -> String {
+    let managed: BTreeSet<String> = desired
+        .function
+        .attributes()
+        .iter()
+        .map(|a| a.path.clone())
+        .filter(|p| !without.iter().any(|w| p == w || p.starts_with(&format!("{w}."))))
+        .collect();
+    let attributes: Attributes = function.attributes();
+    let list = COMPARISON.digestible(&attributes, &managed, &desired.origin);
+    mark::digest(list.iter().flat_map(|(path, value)| [path.clone(), value.to_string()]).collect::<Vec<_>>().iter().map(String::as_str))
+}
+
+/// Who made the difference, told from the digest A that the last apply left (design section 5).
+fn cause(desired: &FunctionResource, observed: &ObservedFunction, write: &Write<'_>) -> Cause {
+    let Some(applied) = observed.mark.as_ref().filter(|m| m.identity == write.mark.identity) else { return Cause::Unknown };
+    let Some(configuration) = &applied.configuration else { return Cause::Unknown };
+    let mut cleaned = observed.function.clone();
+    cleaned.tags.retain(|k, _| !k.starts_with("provision-"));
+    cleaned.protect = protects(&observed.function.tags);
+    if cleaned.handler.is_empty() {
+        cleaned.handler.clone_from(&desired.function.handler);
+    }
+    // A declared attribute of the kind that is left alone when omitted may not have been declared last time,
+    // and ignored tags may have come since: any reading that explains the digest is accepted.
+    let explains = |function: &Function| subsets().iter().any(|without| configuration_digest(desired, function, without) == *configuration);
+    let manifest_moved = !explains(&desired.function) || applied.code.as_deref() != Some(write.code.digest.as_str());
+    let cloud_moved = !explains(&cleaned) && !explains(&Function { tags: desired.function.tags.clone(), ..cleaned.clone() });
+    match (manifest_moved, cloud_moved) {
+        (false, true) => Cause::Cloud,
+        (true, false) => Cause::Manifest,
+        (true, true) => Cause::Both,
+        (false, false) => Cause::Unknown,
+    }
+}
+
+fn subsets() -> Vec<BTreeSet<&'static str>> {
+    (0..1u32 << LEFT_ALONE.len())
+        .map(|bits| LEFT_ALONE.iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).map(|(_, name)| *name).collect())
+        .collect()
+}

@@ -1,0 +1,295 @@
+//! Desired state: the manifest with defaults filled in, in normal form. Plain data; made by `manifest`.
+
+use std::collections::BTreeMap;
+
+use crate::address::ResourceAddress;
+use crate::resource::Origin;
+use crate::resource::function::{Code, CodeSource, Function, Image};
+use crate::resource::namespace::Namespace;
+use crate::resource::policy::Policy;
+use crate::resource::role::{Preset, Role};
+use crate::resource::tags::IgnoreTags;
+use crate::resource::trigger::Trigger;
+use crate::source::Span;
+
+/// What one manifest wants.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// The stack's name, unique in the account.
+    pub name: String,
+    /// Default region.
+    pub region: String,
+    /// The account that must hold it (owner uin).
+    pub account: Option<String>,
+    /// Tags of others.
+    pub ignore_tags: IgnoreTags,
+    /// Custom policies.
+    pub policies: Vec<PolicyResource>,
+    /// Roles of every kind.
+    pub roles: Vec<RoleResource>,
+    /// Namespaces, one entry per region.
+    pub namespaces: Vec<NamespaceResource>,
+    /// Functions with their triggers.
+    pub functions: Vec<FunctionResource>,
+    /// Where `stack:` stands.
+    pub span: Option<Span>,
+    /// The manifest file's name as given.
+    pub file: String,
+}
+
+/// Whether an existing unmarked object, or another stack's, is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Adopt {
+    /// Neither.
+    #[default]
+    No,
+    /// An unmarked object.
+    Unmarked,
+    /// An object of the named stack, or an unmarked one.
+    From(String),
+}
+
+/// A declared policy.
+#[derive(Debug, Clone)]
+pub struct PolicyResource {
+    /// Its address.
+    pub address: ResourceAddress,
+    /// Name in the account.
+    pub name: String,
+    /// What it says.
+    pub policy: Policy,
+    /// Whether an existing one is taken.
+    pub adopt: Adopt,
+    /// Never deleted.
+    pub protect: bool,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// A declared role.
+#[derive(Debug, Clone)]
+pub struct RoleResource {
+    /// Its address.
+    pub address: ResourceAddress,
+    /// Name in the account.
+    pub name: String,
+    /// Of which kind.
+    pub kind: RoleKind,
+    /// Whether an existing one is taken.
+    pub adopt: Adopt,
+    /// Never deleted.
+    pub protect: bool,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Kinds of roles.
+#[derive(Debug, Clone)]
+pub enum RoleKind {
+    /// A service role of the account: made if absent, never rewritten.
+    Preset(Preset),
+    /// Others': must exist.
+    External,
+    /// Ours.
+    Own(Role),
+}
+
+/// A declared namespace in one region.
+#[derive(Debug, Clone)]
+pub struct NamespaceResource {
+    /// Its address.
+    pub address: ResourceAddress,
+    /// Name.
+    pub name: String,
+    /// Region.
+    pub region: String,
+    /// What it says.
+    pub namespace: Namespace,
+    /// Whether an existing one is taken.
+    pub adopt: Adopt,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// A declared function.
+#[derive(Debug, Clone)]
+pub struct FunctionResource {
+    /// Its address.
+    pub address: ResourceAddress,
+    /// Logical id.
+    pub id: String,
+    /// Region.
+    pub region: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name in the cloud.
+    pub name: String,
+    /// Settings.
+    pub function: Function,
+    /// What it runs, as declared.
+    pub code: CodeDeclaration,
+    /// Digest of what it runs; set by [`Stack::set_code_digest`] for code on this machine.
+    pub code_digest: Option<String>,
+    /// Whether an existing one is taken.
+    pub adopt: Adopt,
+    /// Its triggers.
+    pub triggers: Vec<TriggerResource>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Who makes an MPS binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bind {
+    /// The MPS service's BindTrigger, as Tencent's own toolkit does.
+    #[default]
+    Mps,
+    /// SCF's CreateTrigger.
+    Scf,
+    /// A person in the console; we verify only.
+    Manual,
+}
+
+/// A declared trigger.
+#[derive(Debug, Clone)]
+pub struct TriggerResource {
+    /// Its address.
+    pub address: ResourceAddress,
+    /// What it is.
+    pub trigger: Trigger,
+    /// Whether an MPS event type may be taken from another function.
+    pub takeover: bool,
+    /// Who binds (MPS only).
+    pub bind: Bind,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Code as declared.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CodeDeclaration {
+    /// A Rust package of a workspace, built by apply.
+    Cargo {
+        /// Package name.
+        package: String,
+        /// Globs of further inputs.
+        inputs: Vec<String>,
+    },
+    /// A folder.
+    Dir {
+        /// Relative to the manifest.
+        path: String,
+        /// Globs left out.
+        exclude: Vec<String>,
+    },
+    /// A zip file.
+    Zip {
+        /// Relative to the manifest.
+        path: String,
+    },
+    /// Files written in the manifest.
+    Inline {
+        /// Text by file name.
+        files: BTreeMap<String, String>,
+    },
+    /// An object in COS, compared by reference.
+    Cos {
+        /// Bucket as declared.
+        bucket: String,
+        /// Object path.
+        object: String,
+        /// Bucket region.
+        region: Option<String>,
+        /// Digest that the declarer vouches for.
+        sha256: Option<String>,
+    },
+    /// An image.
+    Image(Image),
+    /// A console template.
+    Demo(String),
+}
+
+// Inline files may hold secrets: Debug shows the kind only.
+impl std::fmt::Debug for CodeDeclaration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl CodeDeclaration {
+    /// The manifest's word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cargo { .. } => "cargo",
+            Self::Dir { .. } => "dir",
+            Self::Zip { .. } => "zip",
+            Self::Inline { .. } => "inline",
+            Self::Cos { .. } => "cos",
+            Self::Image(_) => "image",
+            Self::Demo(_) => "demo",
+        }
+    }
+
+    /// The digest of code that is only referred to; `None` for code on this machine.
+    #[must_use]
+    pub fn reference_digest(&self) -> Option<String> {
+        let text = |o: &Option<String>| o.clone().unwrap_or_default();
+        match self {
+            Self::Cargo { .. } | Self::Dir { .. } | Self::Zip { .. } | Self::Inline { .. } => None,
+            Self::Cos { bucket, object, region, sha256 } => Some(crate::mark::digest(["cos", bucket, object, &text(region), &text(sha256)])),
+            Self::Image(i) => Some(crate::mark::digest([
+                "image", &i.registry, &i.uri, &text(&i.registry_id), &text(&i.command), &text(&i.args), &i.port.map_or_else(String::new, |p| p.to_string()), if i.accelerate { "1" } else { "0" },
+            ])),
+            Self::Demo(id) => Some(crate::mark::digest(["demo", id])),
+        }
+    }
+
+    /// What is sent to the service.
+    #[must_use]
+    pub fn source(&self) -> CodeSource {
+        match self {
+            Self::Cargo { .. } | Self::Dir { .. } | Self::Zip { .. } | Self::Inline { .. } => CodeSource::Package,
+            Self::Cos { bucket, object, region, .. } => CodeSource::Cos {
+                // CosBucketName is the bucket without `-<appid>` (facts 7.4).
+                bucket: match bucket.rsplit_once('-') {
+                    Some((name, appid)) if appid.len() >= 5 && appid.bytes().all(|b| b.is_ascii_digit()) => name.to_owned(),
+                    _ => bucket.clone(),
+                },
+                object: if object.starts_with('/') { object.clone() } else { format!("/{object}") },
+                region: region.clone(),
+            },
+            Self::Image(image) => CodeSource::Image(image.clone()),
+            Self::Demo(id) => CodeSource::Demo(id.clone()),
+        }
+    }
+}
+
+impl FunctionResource {
+    /// The code with its digest; `None` while code on this machine was not looked at.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        self.code_digest.as_ref().map(|digest| Code { digest: digest.clone(), source: self.code.source() })
+    }
+}
+
+impl Stack {
+    /// Sets the digest of code on this machine; 16 of its hex digits identify the code.
+    pub fn set_code_digest(&mut self, function: &ResourceAddress, digest: &str) {
+        if let Some(found) = self.functions.iter_mut().find(|f| &f.address == function) {
+            found.code_digest = Some(digest.chars().take(16).collect());
+        }
+    }
+
+    /// The same stack with nothing in it: what `destroy` wants. Presets and external roles stay known, so that
+    /// nobody thinks of deleting them.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        let mut empty = self.clone();
+        empty.policies.clear();
+        empty.namespaces.clear();
+        empty.functions.clear();
+        empty.roles.clear();
+        empty
+    }
+}

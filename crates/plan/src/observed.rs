@@ -1,0 +1,140 @@
+//! Observed state: what the cloud answered, in the same normal forms as desired state. A read that failed
+//! never gets here: absent means the service said so (design rule 1).
+
+use std::collections::BTreeMap;
+
+use crate::mark::Mark;
+use crate::resource::function::{Function, Image};
+use crate::resource::namespace::Namespace;
+use crate::resource::policy::Policy;
+use crate::resource::role::Role;
+use crate::resource::tags::Tags;
+use crate::resource::trigger::RawTrigger;
+
+/// Where a function lives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionKey {
+    /// Region.
+    pub region: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl std::fmt::Display for FunctionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.region, self.namespace, self.name)
+    }
+}
+
+/// Everything a plan was made from. Every object of interest is listed: with `None` when it is absent.
+#[derive(Clone, Default)]
+pub struct Observed {
+    /// Owner uin of the account.
+    pub account: String,
+    /// Policies by name.
+    pub policies: BTreeMap<String, Option<ObservedPolicy>>,
+    /// Roles by name.
+    pub roles: BTreeMap<String, Option<ObservedRole>>,
+    /// Namespaces by region and name.
+    pub namespaces: BTreeMap<(String, String), Option<ObservedNamespace>>,
+    /// Functions.
+    pub functions: BTreeMap<FunctionKey, Option<ObservedFunction>>,
+    /// Who holds MPS event types; `None` until somebody had to look.
+    pub holders: Option<BTreeMap<String, Holder>>,
+    /// What was left out of the observation, if anything.
+    pub left_out: Option<String>,
+}
+
+/// A policy in the cloud.
+#[derive(Debug, Clone)]
+pub struct ObservedPolicy {
+    /// Id.
+    pub id: u64,
+    /// What it says; tags are all tags, the mark's included.
+    pub policy: Policy,
+}
+
+/// A role in the cloud.
+#[derive(Debug, Clone)]
+pub struct ObservedRole {
+    /// Id, a number beyond 2^53 kept as text.
+    pub id: String,
+    /// What it is; tags are all tags, the mark's included.
+    pub role: Role,
+}
+
+/// A namespace in the cloud.
+#[derive(Debug, Clone)]
+pub struct ObservedNamespace {
+    /// What it says, without the mark.
+    pub namespace: Namespace,
+    /// The mark at the end of its description.
+    pub mark: Option<Mark>,
+}
+
+/// What the platform is doing with a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// At rest.
+    Active,
+    /// At work: `Creating`, `Updating`, `Publishing`, `Deleting`.
+    Busy(String),
+    /// Never came to be; can only be deleted.
+    CreateFailed(String),
+    /// At rest after a change that failed; the old content serves.
+    Failed(String),
+}
+
+impl Status {
+    /// Reads the platform's word (facts 3.1).
+    #[must_use]
+    pub fn from_platform(status: &str, reason: &str) -> Self {
+        match status {
+            "Creating" | "Updating" | "Publishing" | "Deleting" => Self::Busy(status.to_owned()),
+            "CreateFailed" => Self::CreateFailed(reason.to_owned()),
+            "UpdateFailed" | "PublishFailed" | "DeleteFailed" => Self::Failed(format!("{status}: {reason}")),
+            _ => Self::Active,
+        }
+    }
+}
+
+/// A function in the cloud.
+#[derive(Debug, Clone)]
+pub struct ObservedFunction {
+    /// Settings; the description is without the mark, tags are all tags, the mark's included.
+    pub function: Function,
+    /// The mark at the end of its description.
+    pub mark: Option<Mark>,
+    /// What the platform is doing with it.
+    pub status: Status,
+    /// Its image, when it is an image function.
+    pub image: Option<Image>,
+    /// Its triggers of every qualifier.
+    pub triggers: Vec<RawTrigger>,
+}
+
+// Arguments of triggers may be secrets: Debug shows identity only.
+impl std::fmt::Debug for RawTrigger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RawTrigger({} {})", self.kind, self.name)
+    }
+}
+
+/// Who holds an MPS event type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody in any region.
+    Nobody,
+    /// This function, through this binding.
+    Function(FunctionKey, RawTrigger),
+    /// Some region could not be read; the text says which and why.
+    Undetermined(String),
+}
+
+/// Tags of an object, for any kind.
+#[must_use]
+pub fn protects(tags: &Tags) -> bool {
+    tags.get(crate::mark::PROTECT_TAG).is_some_and(|v| v == "true")
+}

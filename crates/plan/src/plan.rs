@@ -1,0 +1,305 @@
+//! The planner: one stack's desired state against what was observed, every resource decided, all changes in
+//! order. The same inputs in any order give the same plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::{Kind, ResourceAddress};
+use crate::change::{Action, Change, Decision};
+use crate::decide::{self, Context, TriggerPlace};
+use crate::desired::{FunctionResource, Stack};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::observed::{FunctionKey, Holder, Observed, ObservedFunction};
+use crate::order;
+use crate::resource::Origin;
+use crate::resource::trigger::{RawTrigger, TriggerKey};
+
+/// What would change, in apply order.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The stack.
+    pub stack: String,
+    /// Its default region.
+    pub region: String,
+    /// Whether everything was looked at.
+    pub complete: bool,
+    /// The changes.
+    pub changes: Vec<Change>,
+    /// Resources that are as they should be.
+    pub unchanged: usize,
+    /// What forbids applying it, or is worth knowing.
+    pub findings: Vec<Diagnostic>,
+    /// MPS event types whose holder must be found out first; planning again with the answer empties this.
+    pub wanted_holders: BTreeSet<String>,
+}
+
+/// Counts per action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Summary {
+    /// To be made.
+    pub create: usize,
+    /// To be changed in place.
+    pub update: usize,
+    /// To be deleted and made anew.
+    pub replace: usize,
+    /// To go.
+    pub delete: usize,
+    /// As they should be.
+    pub unchanged: usize,
+}
+
+impl Plan {
+    /// Counts per action.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let count = |action| self.changes.iter().filter(|c| c.action == action).count();
+        Summary {
+            create: count(Action::Create),
+            update: count(Action::Update),
+            replace: count(Action::Replace),
+            delete: count(Action::Delete),
+            unchanged: self.unchanged,
+        }
+    }
+
+    /// Whether nothing is to be done and nothing is in the way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Findings that forbid applying it.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter().filter(|f| f.severity == Severity::Error)
+    }
+
+    /// Deletes and replacements that `--max-deletes` counts: functions, roles, policies, namespaces, and triggers
+    /// whose function stays (design rule 9).
+    #[must_use]
+    pub fn counted_deletes(&self) -> usize {
+        let goes: Vec<&str> = self.changes.iter().filter(|c| c.action == Action::Delete && c.address.kind() == Kind::Function).map(|c| c.address.as_str()).collect();
+        self.changes
+            .iter()
+            .filter(|c| match (c.address.kind(), c.action) {
+                (_, Action::Create | Action::Update) => false,
+                (Kind::Trigger, Action::Replace) => false,
+                (Kind::Trigger, Action::Delete) => !goes.iter().any(|f| c.address.is_within(f)),
+                (Kind::Policy | Kind::Role | Kind::Namespace | Kind::Function, Action::Replace | Action::Delete) => true,
+            })
+            .count()
+    }
+
+    /// Leaves only the changes of `targets`, with whatever they depend on, and says what was left out.
+    pub fn keep_targets(&mut self, targets: &[String]) {
+        if targets.is_empty() {
+            return;
+        }
+        let mut keep: BTreeSet<usize> = (0..self.changes.len()).filter(|i| targets.iter().any(|t| self.changes[*i].address.is_within(t))).collect();
+        let mut queue: Vec<usize> = keep.iter().copied().collect();
+        while let Some(i) = queue.pop() {
+            for before in &self.changes[i].after {
+                if keep.insert(*before) {
+                    queue.push(*before);
+                }
+            }
+        }
+        let left_out = self.changes.len() - keep.len();
+        if left_out == 0 {
+            return;
+        }
+        let renumbered: BTreeMap<usize, usize> = keep.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let changes = std::mem::take(&mut self.changes);
+        self.changes = changes
+            .into_iter()
+            .enumerate()
+            .filter(|(i, _)| keep.contains(i))
+            .map(|(_, mut change)| {
+                change.after = change.after.iter().filter_map(|a| renumbered.get(a).copied()).collect();
+                change
+            })
+            .collect();
+        self.complete = false;
+        self.findings.push(Diagnostic::warning(Code::Incomplete, format!("{left_out} more change{} left out by --target", if left_out == 1 { "" } else { "s" })));
+    }
+}
+
+/// A decision with where it belongs, before it is ordered.
+pub(crate) struct Decided {
+    pub(crate) address: ResourceAddress,
+    pub(crate) region: String,
+    pub(crate) decision: Decision,
+    pub(crate) origin: Origin,
+    /// The function a trigger belongs to, or the function itself.
+    pub(crate) function: Option<FunctionKey>,
+}
+
+/// Decides everything.
+#[must_use]
+pub fn plan(stack: &Stack, observed: &Observed) -> Plan {
+    let context = Context { stack: &stack.name, ignore_tags: &stack.ignore_tags };
+    let mut decided = Vec::new();
+    let mut wanted_holders = BTreeSet::new();
+    let custom = custom_policies(stack, observed);
+
+    for resource in &stack.policies {
+        let decision = decide::policy(context, resource, observed.policies.get(&resource.name).and_then(Option::as_ref));
+        decided.push(Decided { address: resource.address.clone(), region: String::new(), decision, origin: resource.origin.clone(), function: None });
+    }
+    for resource in &stack.roles {
+        let decision = decide::role(context, resource, observed.roles.get(&resource.name).and_then(Option::as_ref), &custom);
+        decided.push(Decided { address: resource.address.clone(), region: String::new(), decision, origin: resource.origin.clone(), function: None });
+    }
+    for resource in &stack.namespaces {
+        let present = observed.namespaces.get(&(resource.region.clone(), resource.name.clone())).and_then(Option::as_ref);
+        let decision = decide::namespace(context, resource, present);
+        decided.push(Decided { address: resource.address.clone(), region: resource.region.clone(), decision, origin: resource.origin.clone(), function: None });
+    }
+    let released = released_bindings(stack, observed, context);
+    for resource in &stack.functions {
+        decide_function(context, resource, observed, &released, &mut decided, &mut wanted_holders);
+    }
+    decide_undeclared(stack, observed, context, &custom, &mut decided);
+
+    let mut plan = order::arrange(stack, observed, decided);
+    plan.stack.clone_from(&stack.name);
+    plan.region.clone_from(&stack.region);
+    plan.wanted_holders = if observed.holders.is_none() { wanted_holders } else { BTreeSet::new() };
+    plan.complete = observed.left_out.is_none();
+    if let Some(what) = &observed.left_out {
+        plan.findings.push(Diagnostic::warning(Code::Incomplete, what.clone()));
+    }
+    plan
+}
+
+/// Names of policies that belong to the account: declared here, or seen there.
+#[must_use]
+pub fn custom_policies(stack: &Stack, observed: &Observed) -> BTreeSet<String> {
+    let seen = observed.policies.iter().filter(|(_, p)| p.is_some()).map(|(n, _)| n.clone());
+    stack.policies.iter().map(|p| p.name.clone()).chain(seen).collect()
+}
+
+/// Triggers by identity; of several that look alike to us the rest is left over.
+fn index(triggers: &[RawTrigger]) -> (BTreeMap<TriggerKey, &RawTrigger>, Vec<&RawTrigger>) {
+    let mut found: BTreeMap<TriggerKey, &RawTrigger> = BTreeMap::new();
+    let mut doubles = Vec::new();
+    let mut sorted: Vec<&RawTrigger> = triggers.iter().collect();
+    sorted.sort_by(|a, b| (&a.kind, &a.name, &a.desc, &a.qualifier).cmp(&(&b.kind, &b.name, &b.desc, &b.qualifier)));
+    for trigger in sorted {
+        match found.entry(trigger.normal_form().key()) {
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                slot.insert(trigger);
+            }
+            std::collections::btree_map::Entry::Occupied(_) => doubles.push(trigger),
+        }
+    }
+    (found, doubles)
+}
+
+fn decide_function(
+    context: Context<'_>,
+    resource: &FunctionResource,
+    observed: &Observed,
+    released: &BTreeMap<String, FunctionKey>,
+    decided: &mut Vec<Decided>,
+    wanted_holders: &mut BTreeSet<String>,
+) {
+    let key = resource.key();
+    let present: Option<&ObservedFunction> = observed.functions.get(&key).and_then(Option::as_ref);
+    let decision = decide::function(context, resource, present);
+    let refused = decision.action.is_none() && decision.findings.iter().any(|f| f.severity == Severity::Error);
+    let replaced = decision.action == Some(Action::Replace);
+    let place = |origin: &Origin, address: &ResourceAddress, decision| Decided {
+        address: address.clone(),
+        region: resource.region.clone(),
+        decision,
+        origin: origin.clone(),
+        function: Some(key.clone()),
+    };
+    decided.push(place(&resource.origin, &resource.address, decision));
+    if refused {
+        return;
+    }
+    let (mut triggers, doubles) = index(present.map_or(&[][..], |p| &p.triggers));
+    for trigger in &resource.triggers {
+        let raw = triggers.remove(&trigger.trigger.key());
+        let wanted = decide::wants_holder(trigger, raw.filter(|_| !replaced));
+        if let Some(event) = wanted.filter(|e| !released.contains_key(*e)) {
+            wanted_holders.insert(event.to_owned());
+        }
+        let holder: Option<&Holder> = wanted.and_then(|e| observed.holders.as_ref()?.get(e));
+        let decision = decide::trigger(
+            context,
+            trigger,
+            raw,
+            TriggerPlace { function: &key, holder, released: wanted.is_some_and(|e| released.contains_key(e)), replaced },
+        );
+        decided.push(place(&trigger.origin, &trigger.address, decision));
+    }
+    // The replacement itself deletes every trigger; what is not declared simply does not come back.
+    if !replaced {
+        for raw in triggers.values().copied().chain(doubles) {
+            let (address, decision, origin) = decide::undeclared_trigger(context, &key, &resource.address, raw);
+            decided.push(place(&origin, &address, decision));
+        }
+    }
+}
+
+/// MPS event types that this plan unbinds from functions of the stack, and from which.
+fn released_bindings(stack: &Stack, observed: &Observed, context: Context<'_>) -> BTreeMap<String, FunctionKey> {
+    let mut released = BTreeMap::new();
+    for (key, present) in &observed.functions {
+        let Some(present) = present else { continue };
+        let declared = stack.functions.iter().find(|f| &f.key() == key);
+        if declared.is_none() && decide::undeclared_function(context, key, present).is_none_or(|(_, d, _)| d.action.is_none()) {
+            continue;
+        }
+        for raw in present.triggers.iter().filter(|t| t.kind == "mps" && !t.unbound) {
+            let identity = raw.normal_form().key();
+            let stays = declared.is_some_and(|f| f.triggers.iter().any(|t| t.trigger.enabled && t.trigger.key() == identity));
+            if !stays {
+                released.insert(identity.key, key.clone());
+            }
+        }
+    }
+    released
+}
+
+fn decide_undeclared(stack: &Stack, observed: &Observed, context: Context<'_>, custom: &BTreeSet<String>, decided: &mut Vec<Decided>) {
+    let mut take = |found: Option<(ResourceAddress, Decision, Origin)>, region: &str, function: Option<FunctionKey>| {
+        if let Some((address, decision, origin)) = found {
+            decided.push(Decided { address, region: region.to_owned(), decision, origin, function });
+        }
+    };
+    for (name, present) in &observed.policies {
+        if let (Some(present), false) = (present, stack.policies.iter().any(|p| &p.name == name)) {
+            take(decide::undeclared_policy(context, name, present), "", None);
+        }
+    }
+    for (name, present) in &observed.roles {
+        if let (Some(present), false) = (present, stack.roles.iter().any(|r| &r.name == name)) {
+            take(decide::undeclared_role(context, name, present, custom), "", None);
+        }
+    }
+    for ((region, name), present) in &observed.namespaces {
+        if let (Some(present), false) = (present, stack.namespaces.iter().any(|n| &n.region == region && &n.name == name)) {
+            take(decide::undeclared_namespace(context, region, name, present), region, None);
+        }
+    }
+    for (key, present) in &observed.functions {
+        let Some(present) = present else { continue };
+        if stack.functions.iter().any(|f| &f.key() == key) {
+            continue;
+        }
+        let Some((address, decision, origin)) = decide::undeclared_function(context, key, present) else { continue };
+        let goes = decision.action.is_some();
+        if goes {
+            let mut triggers: Vec<&RawTrigger> = present.triggers.iter().collect();
+            triggers.sort_by(|a, b| (&a.kind, &a.name, &a.desc).cmp(&(&b.kind, &b.name, &b.desc)));
+            for raw in triggers {
+                let (address, mut decision, origin) = decide::undeclared_trigger(context, key, &address, raw);
+                "its function goes".clone_into(&mut decision.reason);
+                take(Some((address, decision, origin)), &key.region, Some(key.clone()));
+            }
+        }
+        take(Some((address, decision, origin)), &key.region, Some(key.clone()));
+    }
+}

@@ -1,0 +1,178 @@
+//! A plan for a terminal: grouped by function and by kind, aligned, multi-line values as unified diffs,
+//! counts at the end.
+
+use serde_json::Value as Json;
+use similar::TextDiff;
+
+use super::guard::DigestKey;
+use super::style::{Style, visible};
+use crate::address::Kind;
+use crate::attributes::{AttributeChange, Side};
+use crate::change::{Action, Cause, Change};
+use crate::plan::Plan;
+
+/// Longest value shown on one line; longer ones are cut with their length said.
+const VALUE: usize = 200;
+
+/// The plan of one stack.
+#[must_use]
+pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
+    let mut out = String::new();
+    out.push_str(&format!("{} {}{}\n", style.bold("stack"), style.bold(&plan.stack), if plan.region.is_empty() { String::new() } else { format!(" ({})", plan.region) }));
+    if plan.changes.is_empty() {
+        let nothing = if plan.errors().next().is_some() { "nothing was decided: see the findings above" } else { "no changes: the cloud holds what the manifest says" };
+        out.push_str(&format!("  {nothing} ({} resource{})\n", plan.unchanged, plural(plan.unchanged)));
+        return out;
+    }
+    for change in grouped(plan) {
+        out.push('\n');
+        one(change, plan, key, style, &mut out);
+    }
+    out.push_str(&format!("\n{}\n", summary(plan, style)));
+    if !plan.complete {
+        out.push_str(&style.yellow("This plan is not complete: see the warnings.\n"));
+    }
+    out
+}
+
+/// `Plan: 2 to create, 1 to update; 3 unchanged.`
+#[must_use]
+pub fn summary(plan: &Plan, style: Style) -> String {
+    let s = plan.summary();
+    let parts: Vec<String> = [
+        (s.create, style.green(&format!("{} to create", s.create))),
+        (s.update, style.yellow(&format!("{} to update", s.update))),
+        (s.replace, style.red(&format!("{} to replace", s.replace))),
+        (s.delete, style.red(&format!("{} to delete", s.delete))),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(_, text)| text)
+    .collect();
+    let parts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    format!("{} {parts}; {} unchanged.", style.bold("Plan:"), s.unchanged)
+}
+
+/// Account-wide resources first, then each function with its triggers, in apply order within each group.
+fn grouped(plan: &Plan) -> Vec<&Change> {
+    let group = |change: &Change| {
+        let text = change.address.as_str();
+        match change.address.kind() {
+            Kind::Policy => (0, String::new()),
+            Kind::Role => (1, String::new()),
+            Kind::Namespace => (2, String::new()),
+            Kind::Function => (3, text.strip_prefix("function").unwrap_or(text).to_owned()),
+            Kind::Trigger => {
+                let rest = text.strip_prefix("trigger").unwrap_or(text);
+                let end = match rest.strip_prefix('[') {
+                    Some(inner) => inner.find(']').map_or(rest.len(), |i| i + 2),
+                    None => rest[1..].find(['.', '[']).map_or(rest.len(), |i| i + 1),
+                };
+                (3, rest[..end].to_owned())
+            }
+        }
+    };
+    let mut changes: Vec<(usize, &Change)> = plan.changes.iter().enumerate().collect();
+    changes.sort_by_key(|(i, c)| {
+        let (section, name) = group(c);
+        (section, name, c.address.kind() == Kind::Trigger, *i)
+    });
+    changes.into_iter().map(|(_, c)| c).collect()
+}
+
+fn symbol(action: Action, style: Style) -> String {
+    match action {
+        Action::Create => style.green("+"),
+        Action::Update => style.yellow("~"),
+        Action::Replace => style.red("±"),
+        Action::Delete => style.red("-"),
+    }
+}
+
+fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut String) {
+    let word = match change.action {
+        Action::Create => style.green("create"),
+        Action::Update => style.yellow("update"),
+        Action::Replace => style.red("replace"),
+        Action::Delete => style.red("delete"),
+    };
+    let region = if change.region.is_empty() || change.region == plan.region { String::new() } else { format!(" in {}", change.region) };
+    let cause = match change.cause {
+        Cause::Cloud => style.yellow(" [changed in the cloud]"),
+        Cause::Both => style.yellow(" [changed in the manifest and in the cloud]"),
+        Cause::Manifest | Cause::Unknown => String::new(),
+    };
+    out.push_str(&format!("{} {} {word}{region}{cause}  {}\n", symbol(change.action, style), style.bold(&visible(change.address.as_str())), style.dim(&visible(&change.reason))));
+    let width = change.attributes.iter().map(|a| a.path.chars().count()).max().unwrap_or(0).min(40);
+    for attribute in &change.attributes {
+        line(change, attribute, width, key, style, out);
+    }
+    if change.events_may_be_missed {
+        out.push_str(&format!("    {}\n", style.yellow("! events that arrive meanwhile can be missed")));
+    }
+}
+
+fn line(change: &Change, attribute: &AttributeChange, width: usize, key: &DigestKey, style: Style, out: &mut String) {
+    let path = format!("{:width$}", visible(&attribute.path));
+    let forces = if change.requires_replace.contains(&attribute.path) { style.red("  forces replacement") } else { String::new() };
+    let shown = |side: &Side| value(change, attribute, side, key);
+    if let Some(diff) = multi_line(attribute, style) {
+        out.push_str(&format!("    {path}{forces}\n{diff}"));
+    } else if change.action == Action::Create || attribute.before.value.is_null() {
+        out.push_str(&format!("    {path}  {}{forces}\n", style.green(&shown(&attribute.after))));
+    } else if attribute.after.value.is_null() {
+        out.push_str(&format!("    {path}  {} {} {}{forces}\n", style.red(&shown(&attribute.before)), style.dim("->"), style.dim("(removed)")));
+    } else {
+        out.push_str(&format!("    {path}  {} {} {}{forces}\n", style.red(&shown(&attribute.before)), style.dim("->"), style.green(&shown(&attribute.after))));
+    }
+}
+
+fn value(change: &Change, attribute: &AttributeChange, side: &Side, key: &DigestKey) -> String {
+    if side.guarded {
+        return key.digest(&change.address, &attribute.path, side).map_or_else(|| "(none)".to_owned(), |d| format!("(hidden, digest {d})"));
+    }
+    let text = match &side.value {
+        Json::Null => return "(none)".to_owned(),
+        Json::String(s) => Json::String(visible(s)).to_string(),
+        other => visible(&other.to_string()),
+    };
+    let count = text.chars().count();
+    if count <= VALUE { text } else { format!("{}… ({count} characters)", text.chars().take(VALUE).collect::<String>()) }
+}
+
+/// Documents and texts of several lines as a unified diff.
+fn multi_line(attribute: &AttributeChange, style: Style) -> Option<String> {
+    if attribute.sensitive() {
+        return None;
+    }
+    let text = |side: &Side| match &side.value {
+        Json::Null => Some(String::new()),
+        Json::String(s) => Some(s.clone()),
+        Json::Object(_) => serde_json::to_string_pretty(&side.value).ok(),
+        _ => None,
+    };
+    let (before, after) = (text(&attribute.before)?, text(&attribute.after)?);
+    if !before.contains('\n') && !after.contains('\n') {
+        return None;
+    }
+    let ended = |s: String| if s.is_empty() || s.ends_with('\n') { s } else { s + "\n" };
+    let diff = TextDiff::from_lines(ended(before), ended(after)).unified_diff().context_radius(3).to_string();
+    Some(
+        visible(&diff)
+            .lines()
+            .map(|l| {
+                let painted = match l.chars().next() {
+                    Some('+') => style.green(l),
+                    Some('-') => style.red(l),
+                    Some('@') => style.dim(l),
+                    _ => l.to_owned(),
+                };
+                format!("      {painted}\n")
+            })
+            .collect(),
+    )
+}
+
+pub(crate) fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}

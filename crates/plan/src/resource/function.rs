@@ -1,0 +1,348 @@
+//! SCF functions: every setting in normal form, and what their code is.
+//! Sources of defaults and limits: CreateFunction of API 2018-04-16 and the SCF quota page (583/11637).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::tags::{self, Tags};
+use crate::attributes::{Attributes, Comparison, join};
+
+/// How functions compare: whatever is not declared in these collections is removed.
+pub const COMPARISON: Comparison =
+    Comparison { authoritative: &["environment", "tags", "layers", "file_systems", "dead_letter", "vpc"], guarded: &["environment"] };
+
+/// Attributes whose documented defaults disagree or that the platform assigns: left alone when omitted.
+pub const LEFT_ALONE: [&str; 4] = ["init_timeout", "log", "async", "tracing"];
+
+/// Attributes that no call can change (facts 2.3).
+pub const IMMUTABLE: [&str; 5] = ["runtime", "type", "async_execution", "tracing", "websocket"];
+
+/// Event functions take events, HTTP functions serve requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FunctionType {
+    /// `Event`.
+    #[default]
+    Event,
+    /// `HTTP`.
+    Http,
+}
+
+impl FunctionType {
+    /// The manifest's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// A layer at a version; later ones overlay earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Name.
+    pub name: String,
+    /// Version, from 1.
+    pub version: u64,
+}
+
+/// Where logs go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// CLS logset id.
+    pub logset: String,
+    /// CLS topic id.
+    pub topic: String,
+}
+
+/// Where events go that failed for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// `CMQ-QUEUE` or `CMQ-TOPIC`.
+    pub kind: String,
+    /// Queue or topic.
+    pub name: String,
+    /// Tag filter of a topic.
+    pub filter: Option<String>,
+}
+
+/// Asynchronous invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsyncConfig {
+    /// Retries of failed runs, 0 to 2.
+    pub retries: u64,
+    /// Seconds an event is kept, 60 to 21600.
+    pub max_age: u64,
+}
+
+/// A CFS mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSystem {
+    /// File system id.
+    pub id: String,
+    /// Mount target id.
+    pub mount_target: String,
+    /// Folder on the file system.
+    pub remote_dir: String,
+    /// Folder in the function.
+    pub local_dir: String,
+    /// User id.
+    pub user: String,
+    /// Group id.
+    pub group: String,
+}
+
+/// A function's settings in normal form. Code is apart (see [`Code`]).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Text without the mark.
+    pub description: String,
+    /// The platform's exact string.
+    pub runtime: String,
+    /// Event or HTTP.
+    pub kind: FunctionType,
+    /// Entry point; empty where the platform uses none (images, HTTP functions).
+    pub handler: String,
+    /// MB.
+    pub memory: u64,
+    /// Seconds.
+    pub timeout: u64,
+    /// Seconds; `None` leaves it alone.
+    pub init_timeout: Option<u64>,
+    /// Execution role by name; empty is none.
+    pub role: String,
+    /// Variables.
+    pub environment: BTreeMap<String, String>,
+    /// VPC and subnet.
+    pub vpc: Option<(String, String)>,
+    /// Whether it reaches the internet.
+    pub public_network: bool,
+    /// Fixed public egress address (EIP).
+    pub fixed_ip: bool,
+    /// Fixed intranet address.
+    pub fixed_intranet_ip: bool,
+    /// Layers in order.
+    pub layers: Vec<Layer>,
+    /// `None` leaves it alone.
+    pub log: Option<Log>,
+    /// Dead letters.
+    pub dead_letter: Option<DeadLetter>,
+    /// `None` leaves it alone.
+    pub asynchronous: Option<AsyncConfig>,
+    /// MB kept for this function; `None` is no reservation.
+    pub reserved_concurrency: Option<u64>,
+    /// Requests one instance serves at once (HTTP functions); `None` is off.
+    pub instance_concurrency: Option<u64>,
+    /// CFS mounts in order.
+    pub file_systems: Vec<FileSystem>,
+    /// DNS cache.
+    pub dns_cache: bool,
+    /// npm install on the platform (Node.js).
+    pub install_dependencies: bool,
+    /// Long-running asynchronous execution.
+    pub async_execution: bool,
+    /// Event tracing; `None` leaves it alone.
+    pub tracing: Option<bool>,
+    /// Idle timeout of WebSocket connections in seconds, when the function speaks WebSocket.
+    pub websocket: Option<u64>,
+    /// Tags without the mark's.
+    pub tags: Tags,
+    /// Whether the object carries the protection tag.
+    pub protect: bool,
+}
+
+// The environment holds secrets: Debug shows names only.
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Function").field("runtime", &self.runtime).field("environment", &self.environment.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self {
+            description: String::new(),
+            runtime: String::new(),
+            kind: FunctionType::Event,
+            handler: String::new(),
+            memory: 128,
+            timeout: 3,
+            init_timeout: None,
+            role: String::new(),
+            environment: BTreeMap::new(),
+            vpc: None,
+            public_network: true,
+            fixed_ip: false,
+            fixed_intranet_ip: false,
+            layers: Vec::new(),
+            log: None,
+            dead_letter: None,
+            asynchronous: None,
+            reserved_concurrency: None,
+            instance_concurrency: None,
+            file_systems: Vec::new(),
+            dns_cache: false,
+            install_dependencies: false,
+            async_execution: false,
+            tracing: None,
+            websocket: None,
+            tags: Tags::new(),
+            protect: false,
+        }
+    }
+}
+
+impl Function {
+    /// Its attributes, code excluded.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        let mut all = Attributes::default();
+        all.put("runtime", self.runtime.as_str());
+        all.put("type", self.kind.word());
+        if !self.handler.is_empty() {
+            all.put("handler", self.handler.as_str());
+        }
+        all.put("description", self.description.as_str());
+        all.put("memory", self.memory);
+        all.put("timeout", self.timeout);
+        all.put_some("init_timeout", self.init_timeout);
+        all.put("role", text_or_null(&self.role));
+        for (key, value) in &self.environment {
+            all.put(join("environment", key), value.as_str());
+        }
+        if let Some((vpc, subnet)) = &self.vpc {
+            all.put("vpc.id", vpc.as_str());
+            all.put("vpc.subnet", subnet.as_str());
+        }
+        all.put("public_network", self.public_network);
+        all.put("fixed_ip", self.fixed_ip);
+        all.put("fixed_intranet_ip", self.fixed_intranet_ip);
+        for (i, layer) in self.layers.iter().enumerate() {
+            all.put(format!("layers[{i}].name"), layer.name.as_str());
+            all.put(format!("layers[{i}].version"), layer.version);
+        }
+        if let Some(log) = &self.log {
+            all.put("log.logset", log.logset.as_str());
+            all.put("log.topic", log.topic.as_str());
+        }
+        if let Some(dead_letter) = &self.dead_letter {
+            all.put("dead_letter.type", dead_letter.kind.as_str());
+            all.put("dead_letter.name", dead_letter.name.as_str());
+            all.put_some("dead_letter.filter", dead_letter.filter.as_deref());
+        }
+        if let Some(asynchronous) = &self.asynchronous {
+            all.put("async.retries", asynchronous.retries);
+            all.put("async.max_age", asynchronous.max_age);
+        }
+        all.put("reserved_concurrency", self.reserved_concurrency.map_or(Json::Null, Json::from));
+        all.put("instance_concurrency.max", self.instance_concurrency.map_or(Json::Null, Json::from));
+        for (i, mount) in self.file_systems.iter().enumerate() {
+            for (key, value) in [
+                ("id", &mount.id),
+                ("mount_target", &mount.mount_target),
+                ("remote_dir", &mount.remote_dir),
+                ("local_dir", &mount.local_dir),
+                ("user", &mount.user),
+                ("group", &mount.group),
+            ] {
+                all.put(format!("file_systems[{i}].{key}"), value.as_str());
+            }
+        }
+        all.put("dns_cache", self.dns_cache);
+        all.put("install_dependencies", self.install_dependencies);
+        all.put("async_execution", self.async_execution);
+        all.put_some("tracing", self.tracing);
+        all.put("websocket", self.websocket.is_some());
+        all.put_some("websocket.idle_timeout", self.websocket);
+        tags::put(&mut all, &self.tags);
+        all.put("protect", self.protect);
+        all
+    }
+}
+
+fn text_or_null(text: &str) -> Json {
+    if text.is_empty() { Json::Null } else { Json::String(text.to_owned()) }
+}
+
+/// What a function runs: identified by a digest, sent by a source.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code {
+    /// 16 hex digits that change whenever what would be sent changes.
+    pub digest: String,
+    /// Where it comes from.
+    pub source: CodeSource,
+}
+
+/// Where code comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CodeSource {
+    /// A package that apply has ready under the function's address.
+    Package,
+    /// An object that stands in COS.
+    Cos {
+        /// Bucket without its appid suffix, as the API wants it.
+        bucket: String,
+        /// Object path, with a leading slash.
+        object: String,
+        /// The bucket's region, when declared.
+        region: Option<String>,
+    },
+    /// A container image.
+    Image(Image),
+    /// A console template.
+    Demo(String),
+}
+
+/// A container image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `personal` or `enterprise`.
+    pub registry: String,
+    /// Repository and tag.
+    pub uri: String,
+    /// Registry id (enterprise).
+    pub registry_id: Option<String>,
+    /// Start command.
+    pub command: Option<String>,
+    /// Its arguments.
+    pub args: Option<String>,
+    /// Listening port; -1 is none.
+    pub port: Option<i64>,
+    /// Accelerated pulls.
+    pub accelerate: bool,
+}
+
+impl Image {
+    /// Whether the service's `observed` image is this one: a digest it appended by itself does not count.
+    #[must_use]
+    pub fn is_served_by(&self, observed: &Image) -> bool {
+        let uri = if self.uri.contains('@') { observed.uri.as_str() } else { observed.uri.split('@').next().unwrap_or("") };
+        let text = |t: &Option<String>| t.clone().unwrap_or_default();
+        uri == self.uri
+            && text(&self.command) == text(&observed.command)
+            && text(&self.args) == text(&observed.args)
+            && self.port.is_none_or(|p| observed.port == Some(p))
+            && self.accelerate == observed.accelerate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_tag_is_served_by_its_digest_form() {
+        let image = |uri: &str| Image { registry: "personal".into(), uri: uri.into(), registry_id: None, command: None, args: None, port: None, accelerate: false };
+        assert!(image("ccr/x:1").is_served_by(&image("ccr/x:1@sha256:aa")));
+        assert!(!image("ccr/x:2").is_served_by(&image("ccr/x:1@sha256:aa")));
+        assert!(!image("ccr/x:1@sha256:bb").is_served_by(&image("ccr/x:1@sha256:aa")));
+    }
+
+    #[test]
+    fn debug_shows_no_environment_value() {
+        let function = Function { environment: [("KEY".to_owned(), "sesame".to_owned())].into(), ..Function::default() };
+        assert!(!format!("{function:?}").contains("sesame"));
+    }
+}
