@@ -1,7 +1,7 @@
 //! Delivers a message to the group: one robot after the other, as often as it helps, within the invocation's time.
 //!
 //! Robots differ only in whether they may be used now: each takes 20 messages a minute, and one that was removed from
-//! the group takes none. What an answer means is decided in [`answer`], which robot is next in [`robot`]; this
+//! the group takes none. What an answer means is decided in `answer`, which robot is next in `robot`; this
 //! module waits and sends.
 
 pub(crate) mod answer;
