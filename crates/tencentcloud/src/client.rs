@@ -35,7 +35,7 @@ pub struct ClientConfig {
     pub user_agent: String,
     /// The longest wait for a connection.
     pub connect_timeout: Duration,
-    /// The longest wait for an attempt as a whole. Raise it for synchronous invocations.
+    /// The longest wait for an attempt as a whole; [`Client::call_within`] has another.
     pub request_timeout: Duration,
     /// Where rates start.
     pub rate_mode: RateMode,
@@ -135,7 +135,21 @@ impl Client {
     /// # Errors
     /// See [`Error`]: never sent, refused, or unknown whether it happened.
     pub async fn call<A: Action>(&self, region: Option<&str>, request: &A) -> Result<A::Response, Error> {
-        self.0.call(region, request, Authority::Credentials).await
+        self.0.call(region, request, Authority::Credentials, None).await
+    }
+
+    /// As [`Client::call`], with a time limit of its own for each attempt: a synchronous invocation may take as long as
+    /// the function's timeout.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_within<A: Action>(
+        &self,
+        limit: Duration,
+        region: Option<&str>,
+        request: &A,
+    ) -> Result<A::Response, Error> {
+        self.0.call(region, request, Authority::Credentials, Some(limit)).await
     }
 
     /// Reads a whole list: the first page, then all others at once.
@@ -215,6 +229,7 @@ impl Core {
         region: Option<&str>,
         request: &A,
         authority: Authority,
+        limit: Option<Duration>,
     ) -> Result<A::Response, Error> {
         let name =
             CallName { service: A::SERVICE, action: A::NAME, region: region.map(str::to_owned), effect: A::EFFECT };
@@ -222,8 +237,14 @@ impl Core {
             Ok(body) => body,
             Err(cause) => return Err(Error::new(name, ErrorKind::NotSent(NotSent::Request(cause)))),
         };
-        let call =
-            Call { service: A::SERVICE, version: A::VERSION, action: A::NAME, region: name.region.clone(), body };
+        let call = Call {
+            service: A::SERVICE,
+            version: A::VERSION,
+            action: A::NAME,
+            region: name.region.clone(),
+            body,
+            limit,
+        };
         let lane = self.rates.lane(A::SERVICE, A::NAME, region);
         let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
         let mut earlier_unknown = false;
@@ -320,7 +341,7 @@ impl Core {
         let sent_at = self.now();
         let outgoing = request::build(call, &self.endpoint, &self.dialect, signer, sent_at)
             .map_err(|cause| Failed::not_sent(Failure::Final, NotSent::Request(cause)))?;
-        let incoming = self.transport.send(outgoing).await.map_err(|error| match error {
+        let incoming = self.transport.send(outgoing, call.limit).await.map_err(|error| match error {
             SendError::NotSent(cause) => Failed::not_sent(Failure::NotSent, NotSent::Connect(cause)),
             SendError::Timeout(cause) => Failed::unknown(Unknown::Timeout(cause)),
             SendError::ConnectionLost(cause) => Failed::unknown(Unknown::ConnectionLost(cause)),
@@ -348,7 +369,7 @@ impl Core {
         let started = Instant::now();
         let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
         loop {
-            let result = self.transport.send(outgoing.clone()).await;
+            let result = self.transport.send(outgoing.clone(), None).await;
             progress.attempts += 1;
             progress.elapsed = started.elapsed();
             let failed = result.as_ref().map_or(true, |incoming| incoming.status >= 500);

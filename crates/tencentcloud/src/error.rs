@@ -150,6 +150,11 @@ impl Error {
         self.refusal().map(|refusal| refusal.code.as_str())
     }
 
+    /// Whether this very service refused with one of these codes.
+    pub(crate) fn is(&self, service: Service, codes: &[&str]) -> bool {
+        self.service() == service && self.code().is_some_and(|code| codes.contains(&code))
+    }
+
     /// The service's text, if it said no.
     #[must_use]
     pub fn message(&self) -> Option<&str> {

@@ -1,5 +1,7 @@
 //! Typed call -> HTTP request, and HTTP answer -> typed response: both pure.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
@@ -26,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) action: &'static str,
     pub(crate) region: Option<String>,
     pub(crate) body: Bytes,
+    /// How long an attempt may take, if not as long as usual.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// What a client says about itself.
@@ -178,5 +182,47 @@ fn shape_of(error: &serde_json::Error) -> String {
         text
     } else {
         "members of unexpected types".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scf::ListFunctionsAnswer;
+
+    const ANSWER: &str = r#"{"Response":{"Functions":[],"TotalCount":0,"RequestId":"r"}}"#;
+
+    #[test]
+    fn no_beginning_of_an_answer_is_taken_for_the_answer() {
+        assert!(read::<ListFunctionsAnswer>(200, ANSWER.as_bytes()).is_ok());
+        for length in 0..ANSWER.len() {
+            assert!(read::<ListFunctionsAnswer>(200, &ANSWER.as_bytes()[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_never_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(read::<ListFunctionsAnswer>(200, &bytes).is_err());
+        }
+
+        #[test]
+        fn no_single_changed_byte_makes_an_answer_panic(at in 0..ANSWER.len(), byte: u8) {
+            let mut bytes = ANSWER.as_bytes().to_vec();
+            bytes[at] = byte;
+            let _ = read::<ListFunctionsAnswer>(200, &bytes);
+        }
+    }
+
+    #[test]
+    fn finance_regions_have_access_points_of_their_own() {
+        let host =
+            |service, region| Endpoint::new(None).url(service, region).expect("a URL").host_str().map(str::to_owned);
+        let check = |service, region, expected: &str| assert_eq!(host(service, region).as_deref(), Some(expected));
+        check(Service::Scf, Some("ap-beijing"), "scf.tencentcloudapi.com");
+        check(Service::Scf, Some("ap-shanghai-fsi"), "scf.ap-shanghai-fsi.tencentcloudapi.com");
+        check(Service::Cam, None, "cam.tencentcloudapi.com");
     }
 }

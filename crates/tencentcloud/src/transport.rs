@@ -101,9 +101,10 @@ impl Transport {
         Self { network, manner, clients: Mutex::default() }
     }
 
-    /// Sends one request in the usual manner.
-    pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<Incoming, SendError> {
-        self.send_in(outgoing, self.manner).await
+    /// Sends one request in the usual manner, but for the time limit if one is given.
+    pub(crate) async fn send(&self, outgoing: Outgoing, limit: Option<Duration>) -> Result<Incoming, SendError> {
+        let manner = Manner { request_timeout: limit.unwrap_or(self.manner.request_timeout), ..self.manner };
+        self.send_in(outgoing, manner).await
     }
 
     /// Sends one request in a manner of its own.

@@ -193,11 +193,11 @@ row! {
 /// Whether the service says that the tag pair exists already.
 #[must_use]
 pub fn is_tag_duplicate(error: &Error) -> bool {
-    error.code() == Some("ResourceInUse.TagDuplicate")
+    error.is(SERVICE, &["ResourceInUse.TagDuplicate"])
 }
 
 /// Whether the service says that the resource does not carry the tag key, or that the tag does not exist.
 #[must_use]
 pub fn is_tag_absent(error: &Error) -> bool {
-    matches!(error.code(), Some("ResourceNotFound.AttachedTagKeyNotFound" | "ResourceNotFound.TagNonExist"))
+    error.is(SERVICE, &["ResourceNotFound.AttachedTagKeyNotFound", "ResourceNotFound.TagNonExist"])
 }

@@ -103,7 +103,7 @@ impl WebIdentity {
             duration_seconds: None,
         };
         let answer = core
-            .call(Some(&self.region), &request, Authority::Nobody)
+            .call(Some(&self.region), &request, Authority::Nobody, None)
             .await
             .map_err(|source| CredentialsError::Exchange { role: self.role.clone(), source })?;
         Ok(temporary(answer.credentials, answer.expired_time, core))

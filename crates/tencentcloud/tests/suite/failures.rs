@@ -315,6 +315,17 @@ fn http_date(seconds: i64) -> String {
 }
 
 #[tokio::test]
+async fn a_single_call_may_have_a_time_limit_of_its_own() {
+    let server = Server::start(|_, _| Reply::Silence).await;
+    let error = server
+        .client()
+        .call_within(Duration::from_millis(50), REGION, &create_function())
+        .await
+        .expect_err("a timeout");
+    assert!(matches!(error.kind(), ErrorKind::Unknown(Unknown::Timeout(_))), "{error:?}");
+}
+
+#[tokio::test]
 async fn connections_are_reused() {
     let server = Server::start(|_, _| Reply::Response(function())).await;
     let client = server.client();

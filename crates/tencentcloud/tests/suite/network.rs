@@ -1,7 +1,14 @@
 //! Proxies and where calls go.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
 use serde_json::json;
 use tencentcloud::{Client, Environment, ErrorKind, Network, NotSent, scf};
 
@@ -93,6 +100,67 @@ async fn trust_roots_that_cannot_be_read_are_named() {
     config.network = Network::from_environment(&Environment::default().with("SSL_CERT_FILE", "/no/such/roots.pem"));
     let error = Client::new(config).call(None, &get_function()).await.expect_err("no roots");
     assert!(format!("{error:?}").contains("/no/such/roots.pem"), "{error:?}");
+}
+
+fn tls_file(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/data/tls", name].iter().collect()
+}
+
+/// Answers connections over TLS, with a certificate that only the test root vouches for, until one succeeded.
+/// Returns the port, and a channel that tells which protocol was agreed on.
+fn tls_server() -> (u16, mpsc::Receiver<Option<Vec<u8>>>) {
+    let chain = CertificateDer::pem_file_iter(tls_file("leaf.pem")).expect("a file").map(|cert| cert.expect("a cert"));
+    let key = PrivateKeyDer::from_pem_file(tls_file("leaf.key")).expect("a key");
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(chain.collect(), key)
+        .expect("a configuration");
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let (agreed, protocols) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut tls = ServerConnection::new(Arc::clone(&config)).expect("a connection");
+            let mut stream = stream;
+            let mut stream = rustls::Stream::new(&mut tls, &mut stream);
+            let mut request = [0; 4096];
+            if !matches!(stream.read(&mut request), Ok(1..)) {
+                continue;
+            }
+            let body = r#"{"Response":{"FunctionName":"f","Status":"Active","RequestId":"r"}}"#;
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+            let _ = agreed.send(stream.conn.alpn_protocol().map(<[u8]>::to_vec));
+            return;
+        }
+    });
+    (port, protocols)
+}
+
+#[tokio::test]
+async fn tls_servers_are_trusted_through_the_file_of_further_roots_only() {
+    let (port, protocols) = tls_server();
+    let plain = server().await;
+    let client = |environment: &Environment| {
+        let mut config = plain.config();
+        config.retry.max_attempts = 1;
+        config.endpoint = Some(format!("https://127.0.0.1:{port}").parse().expect("a URL"));
+        config.network = Network::from_environment(environment);
+        Client::new(config)
+    };
+    let stranger = client(&Environment::default());
+    let error = stranger.call(Some("ap-beijing"), &get_function()).await.expect_err("an unknown issuer");
+    assert!(matches!(error.kind(), ErrorKind::NotSent(NotSent::Connect(_))), "{error:?}");
+    let root = tls_file("ca.pem").display().to_string();
+    let friend = client(&Environment::default().with("SSL_CERT_FILE", &root));
+    friend.call(Some("ap-beijing"), &get_function()).await.expect("a function");
+    assert_eq!(protocols.recv().expect("a protocol"), Some(b"http/1.1".to_vec()), "ALPN is offered");
 }
 
 #[test]

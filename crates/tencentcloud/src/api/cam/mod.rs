@@ -42,17 +42,14 @@ answer! {
     }
 }
 
-/// Whether the service says that the role does not exist.
+/// Whether CAM says that the role does not exist.
 #[must_use]
 pub fn is_role_absent(error: &Error) -> bool {
-    matches!(error.code(), Some("InvalidParameter.RoleNotExist" | "ResourceNotFound.Role"))
+    error.is(SERVICE, &["InvalidParameter.RoleNotExist"])
 }
 
-/// Whether the service says that the policy does not exist.
+/// Whether CAM says that the policy does not exist.
 #[must_use]
 pub fn is_policy_absent(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Some("ResourceNotFound.PolicyIdNotFound" | "InvalidParameter.PolicyIdNotExist" | "ResourceNotFound.NotFound")
-    )
+    error.is(SERVICE, &["ResourceNotFound.PolicyIdNotFound", "InvalidParameter.PolicyIdNotExist"])
 }

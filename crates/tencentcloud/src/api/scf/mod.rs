@@ -21,70 +21,67 @@ use crate::Error;
 
 const SERVICE: Service = Service::Scf;
 
-/// Whether the service says that the function does not exist. `InvalidParameterValue.FunctionName` is among the codes:
-/// the platform describes it as "does not exist", so check names before asking.
+/// Whether SCF says that the function does not exist. `InvalidParameterValue.FunctionName` is among the codes: the
+/// platform describes it as "does not exist", so check names before asking.
 #[must_use]
 pub fn is_function_absent(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Some(
-            "ResourceNotFound.Function"
-                | "ResourceNotFound.FunctionName"
-                | "InvalidParameterValue.FunctionName"
-                | "ResourceNotFound.Namespace"
-        )
+    error.is(
+        SERVICE,
+        &[
+            "ResourceNotFound.Function",
+            "ResourceNotFound.FunctionName",
+            "InvalidParameterValue.FunctionName",
+            "ResourceNotFound.Namespace",
+        ],
     )
 }
 
-/// Whether the service says that the namespace does not exist.
+/// Whether SCF says that the namespace does not exist.
 #[must_use]
 pub fn is_namespace_absent(error: &Error) -> bool {
-    error.code() == Some("ResourceNotFound.Namespace")
+    error.is(SERVICE, &["ResourceNotFound.Namespace"])
 }
 
-/// Whether the service says that the trigger does not exist (or not under this qualifier).
+/// Whether SCF says that the trigger does not exist (or not under this qualifier).
 #[must_use]
 pub fn is_trigger_absent(error: &Error) -> bool {
-    matches!(error.code(), Some("ResourceNotFound.Trigger" | "ResourceNotFound.Timer"))
+    error.is(SERVICE, &["ResourceNotFound.Trigger", "ResourceNotFound.Timer"])
 }
 
-/// Whether the service says that the alias does not exist.
+/// Whether SCF says that the alias does not exist.
 #[must_use]
 pub fn is_alias_absent(error: &Error) -> bool {
-    error.code() == Some("ResourceNotFound.Alias")
+    error.is(SERVICE, &["ResourceNotFound.Alias"])
 }
 
-/// Whether the service says that the published version does not exist. Also seen while a function is being deleted.
+/// Whether SCF says that the published version does not exist. Also seen while a function is being deleted.
 #[must_use]
 pub fn is_version_absent(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Some("ResourceNotFound.Version" | "ResourceNotFound.FunctionVersion" | "ResourceNotFound.Qualifier")
-    )
+    error.is(SERVICE, &["ResourceNotFound.Version", "ResourceNotFound.FunctionVersion", "ResourceNotFound.Qualifier"])
 }
 
 /// Whether the refusal may mean that the function is busy. The same codes stand for permanent refusals too: read the
 /// function's status to tell them apart.
 #[must_use]
 pub fn may_be_busy(error: &Error) -> bool {
-    error.code().is_some_and(|code| {
-        matches!(
-            code,
-            "FailedOperation.UpdateFunctionCode"
-                | "FailedOperation.UpdateFunctionConfiguration"
-                | "FailedOperation.CreateTrigger"
-                | "FailedOperation.DeleteTrigger"
-                | "FailedOperation.UpdateTrigger"
-                | "FailedOperation.DeleteFunction"
-                | "FailedOperation.PublishVersion"
-                | "UnsupportedOperation.PublishVersion"
-                | "FailedOperation.FunctionStatusError"
-                | "FailedOperation.FunctionNameStatusError"
-                | "FailedOperation.FunctionVersionStatusNotActive"
-                | "FailedOperation.OperationConflict"
-                | "FailedOperation.ReservedInProgress"
-                | "FailedOperation.ProvisionedInProgress"
-                | "FailedOperation.TotalConcurrencyMemoryInProgress"
-        )
-    })
+    error.is(
+        SERVICE,
+        &[
+            "FailedOperation.UpdateFunctionCode",
+            "FailedOperation.UpdateFunctionConfiguration",
+            "FailedOperation.CreateTrigger",
+            "FailedOperation.DeleteTrigger",
+            "FailedOperation.UpdateTrigger",
+            "FailedOperation.DeleteFunction",
+            "FailedOperation.PublishVersion",
+            "UnsupportedOperation.PublishVersion",
+            "FailedOperation.FunctionStatusError",
+            "FailedOperation.FunctionNameStatusError",
+            "FailedOperation.FunctionVersionStatusNotActive",
+            "FailedOperation.OperationConflict",
+            "FailedOperation.ReservedInProgress",
+            "FailedOperation.ProvisionedInProgress",
+            "FailedOperation.TotalConcurrencyMemoryInProgress",
+        ],
+    )
 }
