@@ -210,7 +210,10 @@ pub(crate) fn outcome(body: &[u8]) -> Outcome {
     let response = answer["Response"].clone();
     assert!(response["RequestId"].is_string(), "every answer has a request id: {answer}");
     match response.get("Error") {
-        Some(error) => Err((error["Code"].as_str().unwrap().to_owned(), error["Message"].as_str().unwrap().to_owned())),
+        Some(error) => Err((
+            error["Code"].as_str().expect("a code").to_owned(),
+            error["Message"].as_str().expect("a message").to_owned(),
+        )),
         None => Ok(response),
     }
 }
