@@ -125,6 +125,7 @@ impl Client {
             retry: config.retry,
             retry_budget: RetryBudget::new(),
             in_flight: Semaphore::new(config.parallelism.max(1)),
+            fetching_keys: Semaphore::new(1),
             clock_offset: AtomicI64::new(0),
             on_call: config.on_call,
         }))
@@ -191,6 +192,7 @@ pub(crate) struct Core {
     retry: RetryPolicy,
     retry_budget: RetryBudget,
     in_flight: Semaphore,
+    fetching_keys: Semaphore,
     /// Seconds to add to our clock to get the service's.
     clock_offset: AtomicI64,
     on_call: Option<OnCall>,
@@ -246,13 +248,19 @@ impl Core {
             limit,
         };
         let lane = self.rates.lane(A::SERVICE, A::NAME, region);
+        // Calls that fetch keys have seats of their own, for callers who already sit wait for them.
+        let seats = match authority {
+            Authority::Credentials => &self.in_flight,
+            Authority::Keys(_) | Authority::Nobody => &self.fetching_keys,
+        };
         let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
         let mut earlier_unknown = false;
         let mut waited = Duration::ZERO;
         let started = Instant::now();
         loop {
             let queued = Instant::now();
-            // Keys come before the seat, for fetching them is a call that needs a seat of its own.
+            let entered = lane.enter(seats).await;
+            // Keys come last: those from before a long queue could have expired in it.
             let signer = match self.signer(&authority).await {
                 Ok(signer) => signer,
                 Err(error) => {
@@ -260,7 +268,6 @@ impl Core {
                     return Err(Error::new(name, kind).after_unknown_attempt(earlier_unknown));
                 }
             };
-            let entered = lane.enter(&self.in_flight).await;
             waited += queued.elapsed();
 
             let number = progress.attempts + progress.throttled + 1;

@@ -1,5 +1,5 @@
 //! TC3-HMAC-SHA256: request, keys and time in, signature out. A pure function, proven stage by stage against published
-//! vectors. Which headers a request carries is [`crate::request`]'s business.
+//! vectors. Which headers a request carries is module `request`'s business.
 
 use std::fmt::Write as _;
 

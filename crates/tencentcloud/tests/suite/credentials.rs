@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -188,6 +189,24 @@ async fn a_pod_uses_the_variables_of_its_cluster() {
     let credentials = Credentials::resolve(&environment, &options).expect("credentials");
     assert_eq!(signed_by(&server, credentials).await, pair("tmp-id", "tmp-token"));
     check_exchange(&server.requests()[0], "pod-jwt", "cls-1");
+}
+
+#[tokio::test]
+async fn one_seat_is_enough_to_fetch_keys_and_to_use_them() {
+    let server = sts_server().await;
+    let (_home, environment, options) = nowhere();
+    let environment = environment
+        .with("TENCENTCLOUD_ROLE_ARN", "qcs::cam::uin/1:roleName/ci")
+        .with("TENCENTCLOUD_WEB_IDENTITY_TOKEN", "jwt");
+    let mut config = server.config();
+    config.credentials = Credentials::resolve(&environment, &options).expect("credentials");
+    config.parallelism = 1;
+    let client = Client::new(config);
+    let request = sts::GetCallerIdentity::default();
+    tokio::time::timeout(Duration::from_secs(10), client.call(None, &request))
+        .await
+        .expect("no deadlock")
+        .expect("an identity");
 }
 
 #[tokio::test]
