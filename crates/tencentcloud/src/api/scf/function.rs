@@ -172,7 +172,7 @@ object! {
         command: String,
         args: String,
         container_image_accelerate: bool,
-        image_port: u64,
+        image_port: i64,
     }
 }
 
