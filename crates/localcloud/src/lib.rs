@@ -9,6 +9,8 @@
 //! - `state`: the pretend cloud itself, a call in and an answer out, without HTTP or clock;
 //! - `store`: what changed, into one redb file.
 //!
+//! What it does and how sure we are of it stands in [`behaviours`]; `docs/local-cloud.md` is made from that.
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), localcloud::StartError> {
 //! let cloud = localcloud::LocalCloud::start(localcloud::Options::default()).await?;
@@ -19,6 +21,7 @@
 //! ```
 
 mod auth;
+pub mod behaviours;
 mod calls;
 mod cloud;
 mod definition;
