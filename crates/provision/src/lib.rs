@@ -1,3 +1,125 @@
 //! Infrastructure as code for Tencent Cloud functions, triggers and roles.
+//!
+//! [`run`] is where `main` and the tests both come in. A command (`commands`) gathers inputs (`load`, `session`,
+//! `observe`), calls the pure crate `plan`, and carries out the answer (`build`, `apply`). `wire` spells normal
+//! forms for the API and back. Nothing here decides what changes.
 
+mod apply;
+mod build;
+pub mod cli;
+mod commands;
+mod encode;
+pub mod error;
+mod load;
+mod observe;
 pub mod package;
+mod progress_view;
+mod session;
+mod signals;
+mod ui;
+mod wire;
+pub mod world;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use plan::render::guard::DigestKey;
+use plan::render::style::Style;
+
+use apply::Stop;
+use cli::{Cli, Command};
+use commands::Run;
+use error::{CommandError, exit};
+use ui::{ColorChoice, Secrets, Ui};
+use world::World;
+
+/// Runs a command line and returns its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &arguments, world),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(_) => return exit::FAILED,
+    };
+    let (mut run, command) = prepare(cli, world);
+    let code = runtime.block_on(async {
+        let stop = Stop::default();
+        if !matches!(command, Command::Local(_)) {
+            tokio::spawn(watch_signals(stop.clone(), matches!(command, Command::Apply(_) | Command::Destroy(_) | Command::Package(_))));
+        }
+        match &command {
+            Command::Validate => commands::validate::run(&mut run),
+            Command::Plan(arguments) => commands::plan::run(&mut run, arguments).await,
+            Command::Apply(arguments) => commands::apply::run(&mut run, arguments, false, &stop).await,
+            Command::Destroy(arguments) => commands::apply::run(&mut run, arguments, true, &stop).await,
+            Command::Package(arguments) => commands::package::run(&mut run, arguments, &stop),
+            Command::Local(arguments) => commands::local::run(&mut run, arguments).await,
+            Command::Explain(arguments) => commands::explain::run(&mut run, arguments),
+        }
+    });
+    // A prompt or a call that hangs must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+/// The first signal asks for a clean stop, the second one ends the process. Commands that write nothing end at once.
+async fn watch_signals(stop: Stop, clean: bool) {
+    signals::stopped().await;
+    if clean {
+        stop.ask();
+        signals::stopped().await;
+    }
+    std::process::exit(i32::from(exit::INTERRUPTED));
+}
+
+fn prepare(cli: Cli, mut world: World) -> (Run, Command) {
+    let no_color = world.variable("NO_COLOR").is_some() || world.variable("TERM") == Some("dumb");
+    let style = |terminal: bool| Style {
+        color: match cli.global.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !no_color,
+        },
+    };
+    let ui = Ui {
+        out_style: style(world.stdout_is_terminal),
+        err_style: style(world.stderr_is_terminal),
+        live: world.stderr_is_terminal && !no_color,
+        out: std::mem::replace(&mut world.out, Box::new(std::io::sink())),
+        err: std::mem::replace(&mut world.err, Box::new(std::io::sink())),
+        secrets: Secrets::default(),
+        verbosity: if cli.global.quiet { 0 } else { 1 + cli.global.verbose },
+    };
+    let key = world.variable("PROVISION_DIGEST_KEY").map_or_else(random_key, |k| DigestKey::new(k.as_bytes()));
+    (Run { global: cli.global, world, ui, key }, cli.command)
+}
+
+/// A key nobody can guess: digests of short secrets must not be searchable.
+fn random_key() -> DigestKey {
+    let mut bytes = [0; 32];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => DigestKey::new(&bytes),
+        Err(error) => panic!("the system gives no random numbers: {error}"),
+    }
+}
+
+/// Help and version are data; a wrong command line is a usage error, in JSON too when JSON was asked for.
+fn usage(error: &clap::Error, arguments: &[OsString], mut world: World) -> u8 {
+    use clap::error::ErrorKind;
+    let text = error.render();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = write!(world.out, "{text}");
+        return exit::DONE;
+    }
+    let wants_json = arguments.windows(2).any(|w| w[0] == "--format" && w[1] == "json") || arguments.iter().any(|a| a == "--format=json");
+    if wants_json {
+        let message = text.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let failure = CommandError::Usage { message, help: Some("see --help".to_owned()) };
+        let _ = writeln!(world.out, "{}", serde_json::json!({ "format_version": "1", "stacks": [], "diagnostics": [], "error": failure.json() }));
+    }
+    let _ = write!(world.err, "{text}");
+    exit::FAILED
+}

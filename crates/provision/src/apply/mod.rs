@@ -1,0 +1,176 @@
+//! Apply: carries out a plan and decides nothing. `plan::progress` says which change may start; each change is
+//! steps, then a look at what became of them. An unknown outcome is settled by reading, never by repeating
+//! blindly (design rule 3).
+
+mod change;
+mod steps;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use plan::address::ResourceAddress;
+use plan::desired::Stack;
+use plan::observed::{FunctionKey, Observed};
+use plan::plan::{Plan, custom_policies};
+use plan::progress::{Outcome, Progress};
+use tencentcloud::Client;
+use tokio::sync::Mutex;
+
+use crate::package::Archive;
+
+/// Set when the user asks to stop: calls in flight finish, nothing new starts.
+#[derive(Clone, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn asked(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Why a change did not end well.
+#[derive(Debug, Clone)]
+pub(crate) struct Trouble {
+    /// Failed, unknown, or skipped.
+    pub(crate) outcome: Outcome,
+    /// The service's code, if it gave one.
+    pub(crate) code: Option<String>,
+    /// What happened, with its causes.
+    pub(crate) message: String,
+    /// The service's request id.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Trouble {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Failed, code: None, message: message.into(), request_id: None }
+    }
+
+    pub(crate) fn unknown(message: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Unknown, ..Self::failed(message) }
+    }
+
+    pub(crate) fn of(error: &tencentcloud::Error) -> Self {
+        Self {
+            outcome: if error.outcome_unknown() { Outcome::Unknown } else { Outcome::Failed },
+            code: error.code().map(str::to_owned),
+            message: crate::error::chain(error),
+            request_id: error.request_id().map(str::to_owned),
+        }
+    }
+
+    pub(crate) fn of_read(error: &crate::error::CommandError) -> Self {
+        let mut trouble = Self::unknown(crate::error::chain(error));
+        if let crate::error::CommandError::Call { source, .. } = error {
+            trouble.code = source.code().map(str::to_owned);
+            trouble.request_id = source.request_id().map(str::to_owned);
+        }
+        trouble
+    }
+}
+
+/// What happens, as it happens.
+pub(crate) enum Event<'a> {
+    /// A change started.
+    Started(usize),
+    /// A change sends or waits.
+    Doing(usize, &'a str),
+    /// A change ended.
+    Ended(usize, Outcome, Option<&'a Trouble>, Duration),
+}
+
+/// How one change ended.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// Everything that carrying out changes needs.
+pub(crate) struct Applier<'a> {
+    pub(crate) client: &'a Client,
+    /// What is wanted, to settle unknown outcomes against.
+    pub(crate) stack: &'a Stack,
+    pub(crate) plan: &'a Plan,
+    /// The packages of code from this machine, by function.
+    pub(crate) packages: BTreeMap<ResourceAddress, Arc<Archive>>,
+    account: String,
+    custom: std::collections::BTreeSet<String>,
+    /// Ids of custom policies: observed, or made meanwhile.
+    policy_ids: Mutex<BTreeMap<String, u64>>,
+    /// When a role was last made: services see it a little later.
+    role_made: Mutex<Option<Instant>>,
+    /// Trigger calls of one function take turns.
+    turns: Mutex<BTreeMap<FunctionKey, Arc<Mutex<()>>>>,
+    stop: Stop,
+    on_event: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+impl<'a> Applier<'a> {
+    pub(crate) fn new(
+        client: &'a Client,
+        stack: &'a Stack,
+        observed: &Observed,
+        plan: &'a Plan,
+        packages: BTreeMap<ResourceAddress, Arc<Archive>>,
+        stop: Stop,
+        on_event: &'a (dyn Fn(Event<'_>) + Sync),
+    ) -> Self {
+        let ids = observed.policies.iter().filter_map(|(name, p)| Some((name.clone(), p.as_ref()?.id))).collect();
+        Self {
+            client,
+            stack,
+            plan,
+            packages,
+            account: observed.account.clone(),
+            custom: custom_policies(stack, observed),
+            policy_ids: Mutex::new(ids),
+            role_made: Mutex::new(None),
+            turns: Mutex::new(BTreeMap::new()),
+            stop,
+            on_event,
+        }
+    }
+
+    /// Carries out every change that can be. Returns how each ended, in plan order.
+    pub(crate) async fn run(&self) -> Vec<Ended> {
+        let mut progress = Progress::new(self.plan);
+        let mut troubles: BTreeMap<usize, Trouble> = BTreeMap::new();
+        let mut running = FuturesUnordered::new();
+        loop {
+            if self.stop.asked() {
+                progress.stop();
+            }
+            for index in progress.start_ready() {
+                (self.on_event)(Event::Started(index));
+                let started = Instant::now();
+                running.push(async move { (index, self.carry_out(index).await, started.elapsed()) });
+            }
+            let Some((index, result, took)) = running.next().await else { break };
+            let outcome = result.as_ref().map_or_else(|t| t.outcome, |()| Outcome::Applied);
+            (self.on_event)(Event::Ended(index, outcome, result.as_ref().err(), took));
+            progress.finish(index, outcome);
+            if let Err(trouble) = result {
+                troubles.insert(index, trouble);
+            }
+        }
+        (0..self.plan.changes.len())
+            .map(|index| Ended { outcome: progress.outcome(index), trouble: troubles.remove(&index) })
+            .collect()
+    }
+
+    pub(super) async fn turn(&self, key: &FunctionKey) -> Arc<Mutex<()>> {
+        self.turns.lock().await.entry(key.clone()).or_default().clone()
+    }
+
+    pub(super) fn doing(&self, index: usize, what: &str) {
+        (self.on_event)(Event::Doing(index, what));
+    }
+}

@@ -1,0 +1,288 @@
+//! One step to one call. Thin: spelling is `wire`'s, what to do about a failure is `change`'s.
+
+use std::time::Instant;
+
+use plan::resource::function::CodeSource;
+use plan::step::{PolicyRef, Step};
+use tencentcloud::{Error, cam, scf, tag};
+
+use super::{Applier, Trouble};
+use crate::wire;
+
+/// How a step failed.
+pub(super) enum StepError {
+    /// The call failed; whoever runs the change decides what that means.
+    Call(Box<Error>),
+    /// It cannot succeed.
+    Trouble(Trouble),
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        Self::Call(Box::new(error))
+    }
+}
+
+impl From<Trouble> for StepError {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl Applier<'_> {
+    /// Sends one step. Deleting what is already gone is done.
+    pub(super) async fn step(&self, step: &Step, address: &plan::address::ResourceAddress) -> Result<(), StepError> {
+        match step {
+            Step::CreateRole { .. }
+            | Step::UpdateRoleDescription { .. }
+            | Step::UpdateAssumeRolePolicy { .. }
+            | Step::UpdateRoleSessionDuration { .. }
+            | Step::UpdateRoleConsoleLogin { .. }
+            | Step::TagRole { .. }
+            | Step::UntagRole { .. }
+            | Step::AttachRolePolicy { .. }
+            | Step::DetachRolePolicy { .. }
+            | Step::DeleteRole { .. } => self.role_step(step).await,
+            Step::CreatePolicy { .. } | Step::UpdatePolicy { .. } | Step::TagPolicy { .. } | Step::UntagPolicy { .. } | Step::DeletePolicy { .. } => {
+                self.policy_step(step).await
+            }
+            Step::CreateNamespace { region, name, description } => {
+                self.client.call(Some(region), &scf::CreateNamespace { namespace: name.clone(), description: Some(description.clone()), ..Default::default() }).await?;
+                Ok(())
+            }
+            Step::UpdateNamespace { region, name, description } => {
+                self.client.call(Some(region), &scf::UpdateNamespace { namespace: name.clone(), description: description.clone() }).await?;
+                Ok(())
+            }
+            Step::DeleteNamespace { region, name } => {
+                done_if(self.client.call(Some(region), &scf::DeleteNamespace { namespace: name.clone() }).await, scf::is_namespace_absent)
+            }
+            Step::CreateTrigger { .. }
+            | Step::UpdateTrigger { .. }
+            | Step::UpdateTriggerStatus { .. }
+            | Step::DeleteTrigger { .. }
+            | Step::BindTrigger { .. }
+            | Step::UnbindTrigger { .. } => self.trigger_step(step).await,
+            _ => self.function_step(step, address).await,
+        }
+    }
+
+    async fn role_step(&self, step: &Step) -> Result<(), StepError> {
+        let client = self.client;
+        match step {
+            Step::CreateRole { name, description, trust, session_duration, console_login, tags } => {
+                let request = cam::CreateRole {
+                    role_name: name.clone(),
+                    policy_document: trust.text(),
+                    description: Some(description.clone()).filter(|d| !d.is_empty()),
+                    console_login: console_login.map(u64::from),
+                    session_duration: *session_duration,
+                    tags: (!tags.is_empty()).then(|| wire::cam_tags(tags)),
+                };
+                client.call(None, &request).await?;
+                *self.role_made.lock().await = Some(Instant::now());
+            }
+            Step::UpdateRoleDescription { name, description } => {
+                client.call(None, &cam::UpdateRoleDescription { description: description.clone(), role_name: Some(name.clone()), ..Default::default() }).await?;
+            }
+            Step::UpdateAssumeRolePolicy { name, trust } => {
+                client.call(None, &cam::UpdateAssumeRolePolicy { policy_document: trust.text(), role_name: Some(name.clone()), ..Default::default() }).await?;
+            }
+            Step::UpdateRoleSessionDuration { name, seconds } => {
+                client.call(None, &cam::UpdateRoleSessionDuration { session_duration: *seconds, role_name: Some(name.clone()), ..Default::default() }).await?;
+            }
+            Step::UpdateRoleConsoleLogin { name, allowed } => {
+                client.call(None, &cam::UpdateRoleConsoleLogin { console_login: u64::from(*allowed), role_name: Some(name.clone()), ..Default::default() }).await?;
+            }
+            Step::TagRole { name, tags } => {
+                client.call(None, &cam::TagRole { tags: wire::cam_tags(tags), role_name: Some(name.clone()), ..Default::default() }).await?;
+            }
+            Step::UntagRole { name, keys } => {
+                client.call(None, &cam::UntagRole { tag_keys: keys.clone(), role_name: Some(name.clone()), ..Default::default() }).await?;
+            }
+            Step::AttachRolePolicy { role, policy } => {
+                let (policy_id, policy_name) = self.policy_reference(policy).await?;
+                client.call(None, &cam::AttachRolePolicy { policy_id, policy_name, attach_role_name: Some(role.clone()), ..Default::default() }).await?;
+            }
+            Step::DetachRolePolicy { role, policy } => {
+                let (policy_id, policy_name) = self.policy_reference(policy).await?;
+                client.call(None, &cam::DetachRolePolicy { policy_id, policy_name, detach_role_name: Some(role.clone()), ..Default::default() }).await?;
+            }
+            Step::DeleteRole { name } => {
+                return done_if(client.call(None, &cam::DeleteRole { role_name: Some(name.clone()), ..Default::default() }).await, cam::is_role_absent);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn policy_reference(&self, policy: &PolicyRef) -> Result<(Option<u64>, Option<String>), Trouble> {
+        match policy {
+            PolicyRef::Preset(name) => Ok((None, Some(name.clone()))),
+            PolicyRef::Custom(name) => match self.policy_ids.lock().await.get(name) {
+                Some(id) => Ok((Some(*id), None)),
+                None => Err(Trouble::failed(format!("the policy `{name}` has no id: it was not made"))),
+            },
+        }
+    }
+
+    async fn policy_step(&self, step: &Step) -> Result<(), StepError> {
+        let client = self.client;
+        match step {
+            Step::CreatePolicy { name, description, document, tags } => {
+                let request = cam::CreatePolicy {
+                    policy_name: name.clone(),
+                    policy_document: document.text(),
+                    description: Some(description.clone()).filter(|d| !d.is_empty()),
+                    tags: Some(wire::cam_tags(tags)),
+                };
+                let answer = client.call(None, &request).await?;
+                self.policy_ids.lock().await.insert(name.clone(), answer.policy_id);
+            }
+            Step::UpdatePolicy { id, description, document, .. } => {
+                let request = cam::UpdatePolicy {
+                    policy_id: Some(*id),
+                    description: Some(description.clone()),
+                    policy_document: Some(document.text()),
+                    ..Default::default()
+                };
+                client.call(None, &request).await?;
+            }
+            Step::TagPolicy { id, tags } => self.tag(wire::policy_resource(&self.account, *id), tags).await?,
+            Step::UntagPolicy { id, keys } => self.untag(wire::policy_resource(&self.account, *id), keys).await?,
+            Step::DeletePolicy { id, .. } => {
+                return done_if(client.call(None, &cam::DeletePolicy { policy_id: vec![*id] }).await, cam::is_policy_absent);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sets tags, at most ten a call (facts 5.1). A failed resource in a successful answer is a failure.
+    async fn tag(&self, resource: String, tags: &plan::resource::tags::Tags) -> Result<(), StepError> {
+        for part in wire::tag_tags(tags).chunks(10) {
+            let answer = self.client.call(None, &tag::TagResources { resource_list: vec![resource.clone()], tags: part.to_vec() }).await?;
+            failed_resources(&answer.failed_resources)?;
+        }
+        Ok(())
+    }
+
+    async fn untag(&self, resource: String, keys: &[String]) -> Result<(), StepError> {
+        for part in keys.chunks(10) {
+            let answer = self.client.call(None, &tag::UnTagResources { resource_list: vec![resource.clone()], tag_keys: part.to_vec() }).await?;
+            failed_resources(&answer.failed_resources)?;
+        }
+        Ok(())
+    }
+
+    async fn function_step(&self, step: &Step, address: &plan::address::ResourceAddress) -> Result<(), StepError> {
+        let package = || self.packages.get(address);
+        let client = self.client;
+        match step {
+            Step::CreateFunction { key, function, code, description, tags } => {
+                let sent = self.code(&code.source, package().map(|p| &*p.bytes), address)?;
+                client.call(Some(&key.region), &wire::create_function(key, function, sent, description, tags)).await?;
+            }
+            Step::UpdateFunctionCode { key, code, handler } => {
+                let (sent, source) = self.code(&code.source, package().map(|p| &*p.bytes), address)?;
+                let request = scf::UpdateFunctionCode {
+                    function_name: key.name.clone(),
+                    namespace: Some(key.namespace.clone()),
+                    handler: Some(handler.clone()).filter(|h| !h.is_empty()),
+                    code: Some(sent),
+                    // UpdateFunctionCode knows fewer sources by name than CreateFunction does.
+                    code_source: source.filter(|s| s == "ZipFile" || s == "Cos"),
+                    ..Default::default()
+                };
+                client.call(Some(&key.region), &request).await?;
+            }
+            Step::UpdateFunctionConfiguration { key, members, function, description } => {
+                client.call(Some(&key.region), &wire::update_configuration(key, members, function, description)).await?;
+            }
+            Step::PutReservedConcurrency { key, megabytes } => {
+                let request = scf::PutReservedConcurrencyConfig {
+                    function_name: key.name.clone(),
+                    namespace: Some(key.namespace.clone()),
+                    reserved_concurrency_mem: *megabytes,
+                };
+                client.call(Some(&key.region), &request).await?;
+            }
+            Step::DeleteReservedConcurrency { key } => {
+                let request = scf::DeleteReservedConcurrencyConfig { function_name: key.name.clone(), namespace: Some(key.namespace.clone()) };
+                client.call(Some(&key.region), &request).await?;
+            }
+            Step::UpdateEventInvokeConfig { key, retries, max_age } => {
+                let retry = scf::RetryConfig { retry_num: i64::try_from(*retries).unwrap_or(i64::MAX) };
+                let request = scf::UpdateFunctionEventInvokeConfig {
+                    function_name: key.name.clone(),
+                    namespace: Some(key.namespace.clone()),
+                    async_trigger_config: scf::AsyncTriggerConfig { retry_config: vec![retry], msg_ttl: *max_age },
+                };
+                client.call(Some(&key.region), &request).await?;
+            }
+            Step::TagFunction { key, tags } => self.tag(wire::function_resource(&self.account, key), tags).await?,
+            Step::UntagFunction { key, keys } => self.untag(wire::function_resource(&self.account, key), keys).await?,
+            Step::DeleteFunction { key } => {
+                let request = scf::DeleteFunction { function_name: key.name.clone(), namespace: Some(key.namespace.clone()), ..Default::default() };
+                return done_if(client.call(Some(&key.region), &request).await, scf::is_function_absent);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn code(&self, source: &CodeSource, package: Option<&[u8]>, address: &plan::address::ResourceAddress) -> Result<(scf::Code, Option<String>), Trouble> {
+        if *source == CodeSource::Package && package.is_none() {
+            return Err(Trouble::failed(format!("the package of {address} was not made")));
+        }
+        Ok(wire::code(source, package))
+    }
+
+    async fn trigger_step(&self, step: &Step) -> Result<(), StepError> {
+        let client = self.client;
+        match step {
+            Step::CreateTrigger { key, trigger, description } => {
+                client.call(Some(&key.region), &wire::create_trigger(key, trigger, description.as_deref())).await?;
+            }
+            Step::UpdateTrigger { key, present, trigger, description } => {
+                client.call(Some(&key.region), &wire::update_trigger(key, present, trigger, description.as_deref())).await?;
+            }
+            Step::UpdateTriggerStatus { key, present, enabled } => {
+                client.call(Some(&key.region), &wire::update_trigger_status(key, present, *enabled)).await?;
+            }
+            Step::DeleteTrigger { key, present } => {
+                return done_if(client.call(Some(&key.region), &wire::delete_trigger(key, present)).await, |e| {
+                    scf::is_trigger_absent(e) || scf::is_function_absent(e)
+                });
+            }
+            Step::BindTrigger { key, event, qualifier } => {
+                client.call(Some(&key.region), &wire::bind_trigger(key, event, qualifier)).await?;
+            }
+            Step::UnbindTrigger { key, present } => {
+                client.call(Some(&key.region), &wire::unbind_trigger(key, present)).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A refusal that says "it is not there" ends a delete well.
+fn done_if<T>(result: Result<T, Error>, absent: impl Fn(&Error) -> bool) -> Result<(), StepError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if absent(&error) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn failed_resources(failed: &[tag::FailedResource]) -> Result<(), Trouble> {
+    match failed.first() {
+        None => Ok(()),
+        Some(first) => {
+            let mut trouble = Trouble::failed(format!("the Tag service did not tag {}: {}", first.resource, first.message));
+            trouble.code = Some(first.code.clone());
+            Err(trouble)
+        }
+    }
+}

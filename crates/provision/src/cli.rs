@@ -1,0 +1,178 @@
+//! The command line as typed. What it means is decided by the commands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::ui::ColorChoice;
+
+/// Infrastructure as code for Tencent Cloud functions, triggers and roles.
+#[derive(Debug, Parser)]
+#[command(name = "provision", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Start with `provision plan --local`: it needs no account.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Manifest file, or folder of manifests [default: manifests/]
+    #[arg(short, long, global = true, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+    /// Only this stack
+    #[arg(long, global = true, value_name = "NAME")]
+    pub stack: Vec<String>,
+    /// Only this resource and what it depends on
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub target: Vec<String>,
+    /// Sets a variable of the manifests
+    #[arg(long, global = true, value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// Reads variables from a flat YAML or TOML file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub var_file: Vec<PathBuf>,
+    /// Region of functions that name none
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Profile of ~/.tccli
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Send every call to this address (http or https)
+    #[arg(long, global = true, env = "PROVISION_ENDPOINT", value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Use the embedded local cloud: no account, state in .provision/local/
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// Most calls in flight at once
+    #[arg(long, global = true, value_name = "N", default_value_t = 64)]
+    pub parallelism: usize,
+    /// Where call rates start
+    #[arg(long, global = true, value_name = "MODE", default_value = "adaptive")]
+    pub rate: Rate,
+    /// How results are written
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Say results only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say each call
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Where call rates start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rate {
+    /// Free, falling back to the documented rate at the first throttling.
+    Adaptive,
+    /// At the documented rate.
+    Documented,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the manifests; calls nothing
+    Validate,
+    /// Show what would change, exactly
+    Plan(PlanArgs),
+    /// Make it so: shows the plan, asks, applies
+    Apply(ApplyArgs),
+    /// Remove everything the stack owns
+    Destroy(ApplyArgs),
+    /// Build and pack code, nothing else
+    Package(PackageArgs),
+    /// Serve the local cloud for SDKs, Terraform and other tools
+    Local(LocalArgs),
+    /// Say more about a finding's code
+    Explain(ExplainArgs),
+}
+
+/// Options of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// Exit with 2 when changes are pending
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Options of `apply` and `destroy`.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyArgs {
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub yes: bool,
+    /// Refuse when more would be deleted or replaced (a number, or `unlimited`)
+    #[arg(long, value_name = "N")]
+    pub max_deletes: Option<String>,
+    /// Use packages that `provision package` built; build nothing
+    #[arg(long)]
+    pub no_build: bool,
+    /// Build this function's code again even when a package is there
+    #[arg(long, value_name = "ADDRESS")]
+    pub rebuild: Vec<String>,
+}
+
+/// Options of `package`.
+#[derive(Debug, Clone, Args)]
+pub struct PackageArgs {
+    /// Build this function's code again even when a package is there
+    #[arg(long, value_name = "ADDRESS")]
+    pub rebuild: Vec<String>,
+}
+
+/// Options of `local`.
+#[derive(Debug, Clone, Args)]
+pub struct LocalArgs {
+    /// Address to serve on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7300")]
+    pub listen: SocketAddr,
+    /// Folder that keeps the state [default: .provision/local]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Faults to inject, as a file
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// Accept this key besides `local` with secret `local`
+    #[arg(long, value_name = "ID:SECRET")]
+    pub key: Vec<String>,
+    /// Owner uin of the account
+    #[arg(long, value_name = "UIN", default_value = "100000000001")]
+    pub account: String,
+    /// Answer each call this much later, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub latency: u64,
+    /// Enforce the documented call rates
+    #[arg(long)]
+    pub rates: bool,
+    /// Do not enforce quotas that can be raised on request
+    #[arg(long)]
+    pub no_quotas: bool,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Such as P010; without it, all are listed
+    pub code: Option<String>,
+}

@@ -1,0 +1,60 @@
+//! `provision local`: the local cloud as a server, until it is told to stop.
+
+use std::time::Duration;
+
+use localcloud::{Faults, LocalCloud, Options};
+
+use super::Run;
+use crate::cli::LocalArgs;
+use crate::error::{CommandError, exit};
+use crate::session::LOCAL_FOLDER;
+
+/// Runs it.
+pub(crate) async fn run(run: &mut Run, arguments: &LocalArgs) -> u8 {
+    let options = match options(run, arguments) {
+        Ok(options) => options,
+        Err(error) => return run.fail(&error, None, &[]),
+    };
+    let cloud = match LocalCloud::start(options).await {
+        Ok(cloud) => cloud,
+        Err(source) => {
+            let error = CommandError::Local { doing: "cannot start the local cloud".to_owned(), source: source.into(), help: Some("choose another --listen or --data, or stop what holds it".to_owned()) };
+            return run.fail(&error, None, &[]);
+        }
+    };
+    run.ui.data(&format!("local cloud on http://{}\n", cloud.address()));
+    run.ui.say(&format!(
+        "key id `local`, secret `local`. `provision plan --local` finds it; other tools take it as their endpoint, such as\n  TENCENTCLOUD_SECRET_ID=local TENCENTCLOUD_SECRET_KEY=local provision plan --endpoint http://{}\nCtrl-C stops it; its state stays.",
+        cloud.address()
+    ));
+    crate::signals::stopped().await;
+    cloud.shutdown().await;
+    exit::DONE
+}
+
+fn options(run: &Run, arguments: &LocalArgs) -> Result<Options, CommandError> {
+    let keys = arguments
+        .key
+        .iter()
+        .map(|pair| pair.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned())))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| CommandError::Usage { message: "--key takes ID:SECRET".to_owned(), help: None })?;
+    let faults = match &arguments.faults {
+        Some(path) => Some(Faults::load(&run.world.folder.join(path)).map_err(|e| CommandError::Local { doing: format!("cannot read the faults in {}", path.display()), source: e.into(), help: None })?),
+        None => None,
+    };
+    let data = arguments.data.clone().unwrap_or_else(|| LOCAL_FOLDER.into());
+    Ok(Options {
+        listen: arguments.listen,
+        data: Some(run.world.folder.join(data)),
+        wait: Duration::from_secs(10),
+        announce: true,
+        account: arguments.account.clone(),
+        keys,
+        faults,
+        latency: Duration::from_millis(arguments.latency),
+        rates: arguments.rates,
+        quotas: !arguments.no_quotas,
+        ..Options::default()
+    })
+}

@@ -1,0 +1,182 @@
+//! The commands: each gathers inputs, calls `plan`, and carries out or prints the answer. One file a command.
+
+pub(crate) mod apply;
+pub(crate) mod explain;
+pub(crate) mod local;
+pub(crate) mod package;
+pub(crate) mod plan;
+pub(crate) mod validate;
+
+use ::plan::diagnostic::{Code, Diagnostic};
+use ::plan::observed::Observed;
+use ::plan::plan::Plan;
+use ::plan::render::guard::DigestKey;
+use ::plan::render::{diagnostics, json};
+use serde_json::{Value as Json, json};
+
+use crate::cli::{Format, Global};
+use crate::error::{CommandError, causes, findings_exit, worst};
+use crate::load::{self, Loaded};
+use crate::observe;
+use crate::session::Session;
+use crate::ui::Ui;
+use crate::world::World;
+
+/// What every command gets.
+pub(crate) struct Run {
+    /// Options of every command.
+    pub(crate) global: Global,
+    /// The process.
+    pub(crate) world: World,
+    /// Output.
+    pub(crate) ui: Ui,
+    /// Key of guarded values for this run.
+    pub(crate) key: DigestKey,
+}
+
+/// One stack with what it was planned from.
+pub(crate) struct Planned {
+    /// Index into the loaded stacks.
+    pub(crate) index: usize,
+    pub(crate) observed: Observed,
+    pub(crate) plan: Plan,
+}
+
+impl Run {
+    fn is_json(&self) -> bool {
+        self.global.format == Format::Json
+    }
+
+    /// Reads the manifests. Findings are shown; errors among them end the command.
+    pub(crate) fn load(&mut self) -> Result<Loaded, u8> {
+        match load::load(&self.global, &self.world, &self.ui.secrets) {
+            Ok(loaded) => Ok(loaded),
+            Err(error) => Err(self.fail(&error, None, &[])),
+        }
+    }
+
+    /// Reads the manifests and stops at errors.
+    pub(crate) fn load_valid(&mut self) -> Result<Loaded, u8> {
+        let loaded = self.load()?;
+        if loaded.errors() > 0 {
+            let error = CommandError::Findings { count: loaded.errors() };
+            return Err(self.fail(&error, Some(&loaded), &[]));
+        }
+        let warnings = diagnostics::render(&loaded.findings, &loaded.sources, self.ui.err_style);
+        if !self.is_json() && !warnings.is_empty() {
+            self.ui.say(&warnings);
+        }
+        Ok(loaded)
+    }
+
+    /// Says why the command ends, in the format asked for, and gives the exit code.
+    pub(crate) fn fail(&mut self, error: &CommandError, loaded: Option<&Loaded>, stacks: &[Json]) -> u8 {
+        if self.is_json() {
+            let found = loaded.map_or_else(Vec::new, |l| l.findings.iter().map(|f| json::diagnostic(f, &l.sources)).collect());
+            let document = json!({ "format_version": json::FORMAT_VERSION, "stacks": stacks, "diagnostics": found, "error": error.json() });
+            self.ui.json(&document);
+        } else if let Some(loaded) = loaded {
+            let text = diagnostics::render(&loaded.findings, &loaded.sources, self.ui.err_style);
+            self.ui.complain(&text);
+        }
+        self.explain_error(error);
+        error.exit_code()
+    }
+
+    /// The error, its causes a line each, its request id and the way out.
+    pub(crate) fn explain_error(&mut self, error: &CommandError) {
+        let style = self.ui.err_style;
+        let mut lines = causes(error).into_iter();
+        let mut text = format!("{}: {}", style.red("error"), style.bold(&lines.next().unwrap_or_default()));
+        if let CommandError::Call { address: Some(address), .. } = error {
+            text.push_str(&format!("\n  on {address}"));
+        }
+        for cause in lines {
+            text.push_str(&format!("\n  caused by: {}", cause.replace('\n', "\n    ")));
+        }
+        if let Some(help) = error.help() {
+            text.push_str(&format!("\n{}: {help}", style.bold("help")));
+        }
+        self.ui.complain(&text);
+    }
+
+    /// Plans every stack before anything is written. A failed read fails them all.
+    pub(crate) async fn plan_all(&mut self, session: &Session, loaded: &Loaded, destroy: bool) -> Result<Vec<Planned>, CommandError> {
+        let targets = self.global.target.clone();
+        let planned = futures_util::future::try_join_all(loaded.stacks.iter().enumerate().map(|(index, loaded)| {
+            let targets = &targets;
+            async move {
+                let observed = observe::observe(&session.client, &loaded.stack).await?;
+                let wanted = if destroy { loaded.stack.emptied() } else { loaded.stack.clone() };
+                let (observed, mut plan) = with_holders(session, &wanted, observed).await;
+                if let Some(finding) = wrong_account(&loaded.stack, &observed) {
+                    plan.changes.clear();
+                    plan.findings.push(finding);
+                }
+                plan.keep_targets(targets);
+                Ok::<_, CommandError>(Planned { index, observed, plan })
+            }
+        }))
+        .await?;
+        for target in &targets {
+            let known = planned.iter().any(|p| {
+                p.plan.changes.iter().any(|c| c.address.is_within(target))
+                    || loaded.stacks.iter().any(|s| addresses(&s.stack).iter().any(|a| a == target))
+            });
+            if !known {
+                return Err(CommandError::Usage { message: format!("no resource has the address `{target}`"), help: Some("addresses look like function.NAME; `provision plan` lists them".to_owned()) });
+            }
+        }
+        Ok(planned)
+    }
+
+    /// The exit code of findings that plans themselves made.
+    pub(crate) fn findings_code(planned: &[Planned]) -> u8 {
+        worst(planned.iter().map(|p| findings_exit(&p.plan.findings)))
+    }
+}
+
+fn addresses(stack: &::plan::desired::Stack) -> Vec<String> {
+    let triggers = stack.functions.iter().flat_map(|f| f.triggers.iter().map(|t| t.address.to_string()));
+    stack
+        .policies
+        .iter()
+        .map(|p| p.address.to_string())
+        .chain(stack.roles.iter().map(|r| r.address.to_string()))
+        .chain(stack.namespaces.iter().map(|n| n.address.to_string()))
+        .chain(stack.functions.iter().map(|f| f.address.to_string()))
+        .chain(triggers)
+        .collect()
+}
+
+/// Plans; when an MPS binding must be made, finds the holders and plans again.
+async fn with_holders(session: &Session, stack: &::plan::desired::Stack, mut observed: Observed) -> (Observed, Plan) {
+    let plan = ::plan::plan(stack, &observed);
+    if plan.wanted_holders.is_empty() {
+        return (observed, plan);
+    }
+    let regions = stack.functions.iter().map(|f| f.region.clone()).collect();
+    observed.holders = Some(observe::holders(&session.client, &plan.wanted_holders, &regions).await);
+    let plan = ::plan::plan(stack, &observed);
+    (observed, plan)
+}
+
+/// The account guard (design section 3).
+fn wrong_account(stack: &::plan::desired::Stack, observed: &Observed) -> Option<Diagnostic> {
+    let wanted = stack.account.as_ref().filter(|a| **a != observed.account)?;
+    let mut finding = Diagnostic::refusal(Code::WrongAccount, format!("these credentials belong to account {}, the manifest is for {wanted}", observed.account));
+    finding.span = stack.span;
+    Some(finding.help("use the other account's credentials, or change `account` (or PROVISION_ACCOUNT)"))
+}
+
+/// Refusals and errors of plans as one error, when there are any.
+pub(crate) fn refusal(planned: &[Planned]) -> Option<CommandError> {
+    let errors: Vec<&Diagnostic> = planned.iter().flat_map(|p| p.plan.errors()).collect();
+    let first = errors.iter().find(|f| !f.refusal).or(errors.first())?;
+    let more = if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
+    if errors.iter().any(|f| !f.refusal) {
+        return Some(CommandError::Findings { count: errors.len() });
+    }
+    Some(CommandError::Refused { message: format!("{}{more}", first.message), help: first.help.clone() })
+}
+

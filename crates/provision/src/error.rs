@@ -1,0 +1,198 @@
+//! What ends a command: kinds, exit codes, hints. One table, tested.
+
+use plan::diagnostic::Diagnostic;
+
+/// Exit codes (design section 4).
+pub mod exit {
+    /// Done, or nothing to do.
+    pub const DONE: u8 = 0;
+    /// Failed: usage errors and findings included.
+    pub const FAILED: u8 = 1;
+    /// Changes are pending.
+    pub const PENDING: u8 = 2;
+    /// Refused: stale plan, protected or foreign object, held event type, wrong account, too many deletes.
+    pub const REFUSED: u8 = 3;
+    /// Interrupted after a clean stop.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The command line is wrong.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong with it.
+        message: String,
+        /// The way out.
+        help: Option<String>,
+    },
+    /// The manifests have errors; they were collected and are shown by themselves.
+    #[error("the manifests have {count} error{}", if *count == 1 { "" } else { "s" })]
+    Findings {
+        /// How many.
+        count: usize,
+    },
+    /// The world forbids what the manifests want; the findings say why.
+    #[error("{message}")]
+    Refused {
+        /// What is refused.
+        message: String,
+        /// The way out.
+        help: Option<String>,
+    },
+    /// A call failed, and with it everything that depends on its answer.
+    #[error("cannot {doing}")]
+    Call {
+        /// What was being done, such as `read function.web`.
+        doing: String,
+        /// The resource, when there is one.
+        address: Option<String>,
+        /// Why.
+        source: Box<tencentcloud::Error>,
+    },
+    /// There are no usable credentials.
+    #[error("no usable credentials")]
+    Credentials(#[source] Box<tencentcloud::CredentialsError>),
+    /// Something on this machine failed.
+    #[error("{doing}")]
+    Local {
+        /// What was being done.
+        doing: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The way out.
+        help: Option<String>,
+    },
+    /// Some changes were not applied; the report says which.
+    #[error("{failed} of {total} changes were not applied")]
+    Partial {
+        /// Changes that failed, are unknown, or were skipped.
+        failed: usize,
+        /// All changes.
+        total: usize,
+    },
+    /// The user stopped it.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CommandError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } | Self::Findings { .. } | Self::Call { .. } | Self::Credentials(_) | Self::Local { .. } | Self::Partial { .. } => exit::FAILED,
+            Self::Refused { .. } => exit::REFUSED,
+            Self::Interrupted => exit::INTERRUPTED,
+        }
+    }
+
+    /// The word in JSON.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Usage { .. } => "usage",
+            Self::Findings { .. } => "findings",
+            Self::Refused { .. } => "refused",
+            Self::Call { source, .. } => match source.kind() {
+                tencentcloud::ErrorKind::NotSent(_) => "not_sent",
+                tencentcloud::ErrorKind::Refused(_) => "refused",
+                _ => "unknown",
+            },
+            Self::Credentials(_) => "credentials",
+            Self::Local { .. } => "local",
+            Self::Partial { .. } => "partial",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The way out.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Usage { help, .. } | Self::Refused { help, .. } | Self::Local { help, .. } => help.clone(),
+            Self::Findings { .. } => Some("nothing was changed; `provision explain CODE` says more about a code".to_owned()),
+            Self::Call { source, .. } if source.is_permission_denied() => Some("these credentials may not do that; ask for the action named".to_owned()),
+            Self::Call { source, .. } if matches!(source.kind(), tencentcloud::ErrorKind::NotSent(_)) => {
+                Some("nothing reached the service: check --endpoint, proxies and the network".to_owned())
+            }
+            Self::Call { .. } => Some("nothing was changed by this; run the command again once the service answers".to_owned()),
+            Self::Partial { .. } => Some("run `provision plan` to see what is left, then `provision apply` to finish it".to_owned()),
+            Self::Credentials(_) | Self::Interrupted => None,
+        }
+    }
+
+    /// The failure as JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        let mut out = serde_json::json!({ "kind": self.kind(), "message": chain(self), "help": self.help() });
+        if let Self::Call { source, address, .. } = self {
+            out["code"] = serde_json::json!(source.code());
+            out["request_id"] = serde_json::json!(source.request_id());
+            out["call"] = serde_json::json!(source.action());
+            out["region"] = serde_json::json!(source.region());
+            out["address"] = serde_json::json!(address);
+        }
+        out
+    }
+}
+
+/// The message and its causes on one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    causes(error).join(": ")
+}
+
+/// The message and its causes, outermost first.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut all = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        all.push(cause.to_string());
+        next = cause.source();
+    }
+    all
+}
+
+/// The exit code of a set of findings: a refusal is 3 unless a fault of the manifest makes it 1.
+#[must_use]
+pub fn findings_exit(findings: &[Diagnostic]) -> u8 {
+    let errors: Vec<&Diagnostic> = findings.iter().filter(|f| f.severity == plan::diagnostic::Severity::Error).collect();
+    if errors.is_empty() {
+        exit::DONE
+    } else if errors.iter().any(|f| !f.refusal) {
+        exit::FAILED
+    } else {
+        exit::REFUSED
+    }
+}
+
+/// The exit code of several stacks: 130, else 1, else 3, else 2 (design section 4).
+#[must_use]
+pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
+    let rank = |code: u8| [exit::INTERRUPTED, exit::FAILED, exit::REFUSED, exit::PENDING].iter().position(|c| *c == code).unwrap_or(usize::MAX);
+    codes.into_iter().min_by_key(|c| rank(*c)).unwrap_or(exit::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_of_several_stacks_decides() {
+        assert_eq!(worst([0, 2, 3]), 3);
+        assert_eq!(worst([2, 3, 1]), 1);
+        assert_eq!(worst([1, 130]), 130);
+        assert_eq!(worst([0, 2]), 2);
+        assert_eq!(worst([]), 0);
+    }
+
+    #[test]
+    fn every_kind_has_its_exit_code() {
+        let usage = CommandError::Usage { message: String::new(), help: None };
+        let refused = CommandError::Refused { message: String::new(), help: None };
+        assert_eq!((usage.exit_code(), refused.exit_code(), CommandError::Interrupted.exit_code()), (1, 3, 130));
+    }
+}

@@ -1,0 +1,233 @@
+//! Manifests from disk to desired state: finds the files, reads them all, identifies the code they name.
+//! Collects findings; stops at nothing but a path that cannot be listed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use plan::desired::{CodeDeclaration, FunctionResource, Stack};
+use plan::diagnostic::{Code, Diagnostic, Severity};
+use plan::manifest;
+use plan::source::{Sources, Span};
+use plan::validate;
+use plan::variables::Given;
+
+use crate::cli::Global;
+use crate::error::{CommandError, chain};
+use crate::package::{self, PackageError, Tree};
+use crate::ui::Secrets;
+use crate::world::World;
+
+/// Every manifest of a run.
+pub(crate) struct Loaded {
+    /// The files.
+    pub(crate) sources: Sources,
+    /// The stacks that could be read.
+    pub(crate) stacks: Vec<LoadedStack>,
+    /// Every finding of every file.
+    pub(crate) findings: Vec<Diagnostic>,
+}
+
+/// One stack and where its files are.
+pub(crate) struct LoadedStack {
+    /// What it wants.
+    pub(crate) stack: Stack,
+    /// Where its paths start.
+    pub(crate) tree: Option<Tree>,
+}
+
+impl Loaded {
+    /// How many findings forbid going on.
+    #[must_use]
+    pub(crate) fn errors(&self) -> usize {
+        self.findings.iter().filter(|f| f.severity == Severity::Error).count()
+    }
+}
+
+/// Reads what the options name. Secrets become known to the filter before anything is printed.
+///
+/// # Errors
+/// Wrong options, and folders that cannot be listed.
+pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<Loaded, CommandError> {
+    let given = variables(global, world)?;
+    let mut loaded = Loaded { sources: Sources::default(), stacks: Vec::new(), findings: Vec::new() };
+    for path in manifest_files(global, &world.folder)? {
+        read(&path, world, global, &given, &mut loaded, secrets);
+    }
+    let stacks: Vec<&Stack> = loaded.stacks.iter().map(|s| &s.stack).collect();
+    loaded.findings.extend(validate::across(&stacks));
+    if !global.stack.is_empty() {
+        for name in &global.stack {
+            if !loaded.stacks.iter().any(|s| &s.stack.name == name) && loaded.errors() == 0 {
+                let known: Vec<&str> = loaded.stacks.iter().map(|s| s.stack.name.as_str()).collect();
+                return Err(CommandError::Usage { message: format!("no manifest declares the stack `{name}`"), help: Some(format!("declared are: {}", known.join(", "))) });
+            }
+        }
+        loaded.stacks.retain(|s| global.stack.contains(&s.stack.name));
+    }
+    let mut findings = Vec::new();
+    for stack in &mut loaded.stacks {
+        identify(stack, &mut findings);
+    }
+    loaded.findings.extend(findings);
+    Ok(loaded)
+}
+
+fn variables(global: &Global, world: &World) -> Result<Given, CommandError> {
+    let mut given = Given { environment: world.environment.clone(), ..Given::default() };
+    for pair in &global.var {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(CommandError::Usage { message: "--var takes NAME=VALUE".to_owned(), help: Some("such as --var log_level=debug".to_owned()) });
+        };
+        given.flags.insert(name.to_owned(), value.to_owned());
+    }
+    for file in &global.var_file {
+        let path = world.folder.join(file);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| CommandError::Local { doing: format!("cannot read the variable file {}", file.display()), source: e.into(), help: None })?;
+        let mut sources = Sources::default();
+        let id = sources.add(file.display().to_string(), text);
+        let node = plan::syntax::parse(sources.name(id), sources.text(id), id).map_err(|found| CommandError::Usage {
+            message: format!("the variable file {} cannot be read: {}", file.display(), found.first().map_or("", |f| f.message.as_str())),
+            help: Some("write NAME: VALUE lines (YAML) or NAME = \"VALUE\" (TOML)".to_owned()),
+        })?;
+        let plan::syntax::Value::Map(entries) = node.value else { continue };
+        for (key, value) in entries {
+            let plan::syntax::Value::Scalar { text, .. } = value.value else {
+                return Err(CommandError::Usage { message: format!("the variable file {} is not flat: `{}` is {}", file.display(), key.text, value.kind()), help: None });
+            };
+            given.files.insert(key.text, text);
+        }
+    }
+    Ok(given)
+}
+
+fn manifest_files(global: &Global, folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let defaults = [PathBuf::from("manifests")];
+    let named = if global.file.is_empty() { &defaults[..] } else { &global.file };
+    let mut files = Vec::new();
+    for path in named {
+        let full = folder.join(path);
+        if !full.is_dir() {
+            if global.file.is_empty() {
+                return Err(CommandError::Usage { message: "there is no folder `manifests` here".to_owned(), help: Some("name a manifest with -f FILE".to_owned()) });
+            }
+            files.push(path.clone());
+            continue;
+        }
+        let unlistable = |e: std::io::Error| CommandError::Local { doing: format!("cannot list {}", path.display()), source: e.into(), help: None };
+        let mut found: Vec<PathBuf> = std::fs::read_dir(&full)
+            .map_err(unlistable)?
+            .filter_map(Result::ok)
+            .map(|e| path.join(e.file_name()))
+            .filter(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "toml"))
+            .collect();
+        if found.is_empty() {
+            return Err(CommandError::Usage { message: format!("no manifest in {}", path.display()), help: Some("manifests end in .yaml, .yml or .toml".to_owned()) });
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    files.dedup();
+    Ok(files)
+}
+
+fn read(path: &Path, world: &World, global: &Global, given: &Given, loaded: &mut Loaded, secrets: &Secrets) {
+    let name = path.display().to_string();
+    let full = world.folder.join(path);
+    let unreadable = |loaded: &mut Loaded, code, message: String, text: String, at: usize| {
+        let file = loaded.sources.add(name.clone(), text);
+        loaded.findings.push(Diagnostic::error(code, message).at(Span { file, start: at, end: at }));
+    };
+    let bytes = match std::fs::metadata(&full) {
+        Ok(meta) if meta.len() > plan::syntax::MAX_BYTES as u64 => {
+            let message = format!("{} bytes in one manifest, {} are read", meta.len(), plan::syntax::MAX_BYTES);
+            return unreadable(loaded, Code::TooLarge, message, String::new(), 0);
+        }
+        Ok(meta) if !meta.is_file() => return unreadable(loaded, Code::Unreadable, "this is no regular file".to_owned(), String::new(), 0),
+        _ => match std::fs::read(&full) {
+            Ok(bytes) => bytes,
+            Err(error) => return unreadable(loaded, Code::Unreadable, format!("cannot read this file: {error}"), String::new(), 0),
+        },
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            return unreadable(loaded, Code::NotUtf8, format!("byte {} is not UTF-8", at + 1), text, at);
+        }
+    };
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    let file = loaded.sources.add(name, text);
+    let manifest = manifest::read(&loaded.sources, file, given);
+    secrets.add(manifest.secrets.iter().map(String::as_str));
+    loaded.findings.extend(manifest.findings);
+    if let Some(mut stack) = manifest.stack {
+        if let (Some(account), None) = (world.variable("PROVISION_ACCOUNT"), &stack.account) {
+            stack.account = Some(account.to_owned());
+        }
+        if let (Some(region), true) = (&global.region, stack.region.is_empty()) {
+            stack.region.clone_from(region);
+        }
+        loaded.stacks.push(LoadedStack { stack, tree: Tree::locate(&full).ok() });
+    }
+}
+
+/// Gives every function the digest of its code. Reads files, starts nothing.
+fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
+    let Some(tree) = &loaded.tree else { return };
+    let mut known: BTreeMap<String, Result<String, String>> = BTreeMap::new();
+    let mut digests = Vec::new();
+    for function in &loaded.stack.functions {
+        if function.code_digest.is_some() {
+            continue;
+        }
+        let key = declaration_key(&function.code);
+        let found = known.entry(key).or_insert_with(|| match identify_one(tree, &function.code) {
+            Ok(digest) => Ok(digest),
+            Err(error) => {
+                findings.push(finding(function, &error, tree));
+                Err(String::new())
+            }
+        });
+        if let Ok(digest) = found {
+            digests.push((function.address.clone(), digest.clone()));
+        }
+    }
+    for (address, digest) in digests {
+        loaded.stack.set_code_digest(&address, &digest);
+    }
+}
+
+/// Functions that declare the same code share its digest and its package.
+pub(crate) fn declaration_key(code: &CodeDeclaration) -> String {
+    match code {
+        CodeDeclaration::Cargo { package, inputs } => format!("cargo\0{package}\0{}", inputs.join("\0")),
+        CodeDeclaration::Dir { path, exclude } => format!("dir\0{path}\0{}", exclude.join("\0")),
+        CodeDeclaration::Zip { path } => format!("zip\0{path}"),
+        CodeDeclaration::Inline { files } => format!("inline\0{}", files.iter().map(|(k, v)| format!("{}:{k}{}:{v}", k.len(), v.len())).collect::<String>()),
+        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => code.reference_digest().unwrap_or_default(),
+    }
+}
+
+fn identify_one(tree: &Tree, code: &CodeDeclaration) -> Result<String, PackageError> {
+    match code {
+        CodeDeclaration::Cargo { package, inputs } => package::cargo::identify(tree, package, inputs).map(|i| i.digest),
+        CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude).map(|a| a.digest),
+        CodeDeclaration::Zip { path } => package::zip(tree, path).map(|a| a.digest),
+        CodeDeclaration::Inline { files } => package::inline(files).map(|a| a.digest),
+        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => Ok(code.reference_digest().unwrap_or_default()),
+    }
+}
+
+fn finding(function: &FunctionResource, error: &PackageError, tree: &Tree) -> Diagnostic {
+    let code = match error {
+        PackageError::AbsolutePath { .. } | PackageError::OutsideTree { .. } | PackageError::EscapingLink { .. } => Code::BadPath,
+        _ => Code::BadCode,
+    };
+    let top = format!("{}/", tree.top.display());
+    let mut finding = Diagnostic::error(code, chain(error).replace(&top, "")).on(&function.address);
+    finding.span = function.origin.span_of(&format!("code.{}", function.code.word()));
+    finding.help = error.help().map(|h| h.replace(&top, ""));
+    finding
+}

@@ -1,0 +1,221 @@
+//! The cloud to observed state. Reads concurrently, and only what is not known already. A read ends in one of
+//! three ways: present, absent (the service's own not-found code), or an error that fails the plan (rule 1).
+
+mod holders;
+mod roles;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use plan::desired::{FunctionResource, Stack};
+use plan::mark;
+use plan::observed::{FunctionKey, Observed, ObservedFunction, ObservedNamespace, Status};
+use plan::resource::function::AsyncConfig;
+use tencentcloud::{Client, Error, scf, sts, tag};
+
+pub(crate) use holders::holders;
+pub(crate) use roles::{policy_by_name, role_by_name};
+
+use crate::error::CommandError;
+use crate::wire::{self, parse_function_resource};
+
+/// How long a plan waits for a busy function before its state counts as unknown (design section 5).
+const BUSY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Names what was being read.
+pub(crate) fn failed(doing: impl Into<String>, address: Option<&dyn ToString>) -> impl FnOnce(Error) -> CommandError {
+    let (doing, address) = (doing.into(), address.map(ToString::to_string));
+    move |source| CommandError::Call { doing, address, source: Box::new(source) }
+}
+
+/// Reads everything a plan of this stack needs.
+pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, CommandError> {
+    let (identity, tagged, roles, policies) = tokio::try_join!(
+        async { client.call(Some(default_region(stack)), &sts::GetCallerIdentity::default()).await.map_err(failed("find out whose credentials these are", None)) },
+        tagged_functions(client, &stack.name),
+        roles::roles(client, stack),
+        roles::policies(client, stack),
+    )?;
+    let mut observed = Observed { account: identity.account_id, roles, policies, ..Observed::default() };
+    let (tagged, left_out) = match tagged {
+        Some(keys) => (keys, None),
+        None => (
+            BTreeSet::new(),
+            Some("the Tag service does not list resources here: only the manifest's regions and namespaces were looked at".to_owned()),
+        ),
+    };
+    observed.left_out = left_out;
+    functions(client, stack, &tagged, &mut observed).await?;
+    Ok(observed)
+}
+
+fn default_region(stack: &Stack) -> &str {
+    let first = stack.functions.first().map(|f| f.region.as_str());
+    Some(stack.region.as_str()).filter(|r| !r.is_empty()).or(first).unwrap_or("ap-guangzhou")
+}
+
+/// Functions that carry the stack's tag, in any region. `None`: the service does not know the call.
+async fn tagged_functions(client: &Client, stack: &str) -> Result<Option<BTreeSet<FunctionKey>>, CommandError> {
+    let filter = tag::TagFilter { tag_key: mark::STACK_TAG.to_owned(), tag_value: Some(vec![stack.to_owned()]) };
+    let request = tag::GetResources { tag_filters: Some(vec![filter]), ..Default::default() };
+    match client.list_tagged(&request).await {
+        Ok(rows) => Ok(Some(rows.iter().filter_map(|r| parse_function_resource(&r.resource)).collect())),
+        Err(error) if error.is_action_unknown() => Ok(None),
+        Err(error) => Err(failed("list what this stack owns", None)(error)),
+    }
+}
+
+/// Namespaces and functions: lists first, then one GetFunction per function of interest.
+async fn functions(client: &Client, stack: &Stack, tagged: &BTreeSet<FunctionKey>, observed: &mut Observed) -> Result<(), CommandError> {
+    let mut regions: BTreeSet<&str> = stack.functions.iter().map(|f| f.region.as_str()).collect();
+    regions.extend(stack.namespaces.iter().map(|n| n.region.as_str()));
+    regions.extend(tagged.iter().map(|k| k.region.as_str()));
+    if !stack.region.is_empty() {
+        regions.insert(&stack.region);
+    }
+    let listed = try_join_all(regions.iter().map(|region| async move {
+        let list = client.list(Some(region), &scf::ListNamespaces::default()).await;
+        list.map(|rows| (*region, rows)).map_err(failed(format!("list the namespaces of {region}"), None))
+    }))
+    .await?;
+
+    let mut in_use: BTreeSet<(String, String)> = BTreeSet::new();
+    for (region, rows) in &listed {
+        for row in rows {
+            let present = wire::namespace(row);
+            let identity = mark::identity(&stack.name, region, &row.name, "");
+            let ours = present.mark.as_ref().is_some_and(|m| m.identity == identity);
+            let declared = stack.namespaces.iter().any(|n| n.region == *region && n.name == row.name);
+            let used = stack.functions.iter().any(|f| f.region == *region && f.namespace == row.name);
+            let holds_tagged = tagged.iter().any(|k| k.region == *region && k.namespace == row.name);
+            if ours || declared {
+                observed.namespaces.insert(((*region).to_owned(), row.name.clone()), Some(present));
+            }
+            if ours || used || holds_tagged || row.name == "default" {
+                in_use.insert(((*region).to_owned(), row.name.clone()));
+            }
+        }
+    }
+    for namespace in &stack.namespaces {
+        observed.namespaces.entry((namespace.region.clone(), namespace.name.clone())).or_insert(None);
+    }
+
+    let rows = try_join_all(in_use.iter().map(|(region, namespace)| async move {
+        let request = scf::ListFunctions { namespace: Some(namespace.clone()), ..Default::default() };
+        match client.list(Some(region), &request).await {
+            Ok(rows) => Ok((region.as_str(), namespace.as_str(), rows)),
+            Err(error) if scf::is_namespace_absent(&error) => Ok((region.as_str(), namespace.as_str(), Vec::new())),
+            Err(error) => Err(failed(format!("list the functions of {region}/{namespace}"), None)(error)),
+        }
+    }))
+    .await?;
+
+    let declared: BTreeSet<FunctionKey> = stack.functions.iter().map(FunctionResource::key).collect();
+    let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.iter().map(|k| (k.clone(), None)).collect();
+    for (region, namespace, rows) in &rows {
+        for row in rows {
+            let key = FunctionKey { region: (*region).to_owned(), namespace: (*namespace).to_owned(), name: row.function_name.clone() };
+            let identity = mark::identity(&stack.name, region, namespace, &row.function_name);
+            let marked = mark::split(row.description.as_deref().unwrap_or("")).1.is_some_and(|m| m.identity == identity);
+            let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
+            if marked || owned || declared.contains(&key) || wanted.contains_key(&key) {
+                wanted.insert(key, row.reserved_concurrency_mem);
+            }
+        }
+    }
+    for key in &declared {
+        observed.functions.insert(key.clone(), None);
+    }
+    let found = try_join_all(wanted.iter().map(|(key, reserved)| async move {
+        let declares_reservation = stack.functions.iter().any(|f| &f.key() == key && f.function.reserved_concurrency.is_some());
+        let ask = Ask { reserved: declares_reservation || reserved.is_none_or(|r| r > 0), asynchronous: wants_async(stack, key) };
+        function_at_rest(client, key, ask).await.map(|f| (key.clone(), f))
+    }))
+    .await?;
+    observed.functions.extend(found);
+    Ok(())
+}
+
+fn wants_async(stack: &Stack, key: &FunctionKey) -> bool {
+    stack.functions.iter().any(|f| &f.key() == key && f.function.asynchronous.is_some())
+}
+
+/// Which of the slower reads a function needs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ask {
+    /// GetReservedConcurrencyConfig.
+    pub(crate) reserved: bool,
+    /// GetFunctionEventInvokeConfig.
+    pub(crate) asynchronous: bool,
+}
+
+/// Reads a function, waiting while the platform is busy with it. `None` is absent.
+async fn function_at_rest(client: &Client, key: &FunctionKey, ask: Ask) -> Result<Option<ObservedFunction>, CommandError> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let Some(function) = function(client, key, ask).await? else { return Ok(None) };
+        let Status::Busy(status) = &function.status else { return Ok(Some(function)) };
+        if started.elapsed() > BUSY_LIMIT {
+            return Err(CommandError::Local {
+                doing: format!("function {key} is still {status} after {} seconds", BUSY_LIMIT.as_secs()),
+                source: "its settings cannot be known until the platform is done with it".into(),
+                help: Some("run the command again in a minute".to_owned()),
+            });
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(Duration::from_secs(1));
+    }
+}
+
+/// Reads a function once.
+pub(crate) async fn function(client: &Client, key: &FunctionKey, ask: Ask) -> Result<Option<ObservedFunction>, CommandError> {
+    let read = failed(format!("read function {key}"), Some(key));
+    let get = scf::GetFunction { function_name: Some(key.name.clone()), namespace: Some(key.namespace.clone()), ..Default::default() };
+    let region = Some(key.region.as_str());
+    let reserved = async {
+        if !ask.reserved {
+            return Ok(None);
+        }
+        let request = scf::GetReservedConcurrencyConfig { function_name: key.name.clone(), namespace: Some(key.namespace.clone()) };
+        match client.call(region, &request).await {
+            // 0 with a reservation means "no new runs"; without one the member is null (facts 2.7).
+            Ok(answer) => Ok(answer.reserved_mem),
+            Err(error) if scf::is_function_absent(&error) => Ok(None),
+            Err(error) => Err(failed(format!("read the reserved concurrency of {key}"), Some(key))(error)),
+        }
+    };
+    let asynchronous = async {
+        if !ask.asynchronous {
+            return Ok(None);
+        }
+        let request = scf::GetFunctionEventInvokeConfig { function_name: key.name.clone(), namespace: Some(key.namespace.clone()), ..Default::default() };
+        match client.call(region, &request).await {
+            Ok(answer) => Ok(asynchronous(&answer.async_trigger_config)),
+            Err(error) if scf::is_function_absent(&error) => Ok(None),
+            Err(error) => Err(failed(format!("read the asynchronous settings of {key}"), Some(key))(error)),
+        }
+    };
+    let main = async {
+        match client.call(region, &get).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if scf::is_function_absent(&error) => Ok(None),
+            Err(error) => Err(read(error)),
+        }
+    };
+    let (answer, reserved, asynchronous) = tokio::try_join!(main, reserved, asynchronous)?;
+    Ok(answer.map(|a| wire::function(&a, wire::Extras { reserved, asynchronous })))
+}
+
+/// The Get example lists two retry settings, one of them -1: the first that is not negative counts (facts 2.7).
+fn asynchronous(config: &scf::AsyncTriggerConfig) -> Option<AsyncConfig> {
+    let retries = config.retry_config.iter().map(|r| r.retry_num).find(|n| *n >= 0)?;
+    Some(AsyncConfig { retries: u64::try_from(retries).ok()?, max_age: config.msg_ttl })
+}
+
+/// Reads one namespace.
+pub(crate) async fn namespace(client: &Client, region: &str, name: &str) -> Result<Option<ObservedNamespace>, CommandError> {
+    let rows = client.list(Some(region), &scf::ListNamespaces::default()).await.map_err(failed(format!("list the namespaces of {region}"), None))?;
+    Ok(rows.iter().find(|r| r.name == name).map(wire::namespace))
+}

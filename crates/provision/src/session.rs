@@ -1,0 +1,121 @@
+//! A session with a cloud: which one, with whose keys. Starts the embedded local cloud when asked to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use localcloud::LocalCloud;
+use tencentcloud::{CallRecord, Client, ClientConfig, Credentials, Environment, Keys, Network, Outcome, RateMode, ResolveOptions, Url};
+
+use crate::cli::{Global, Rate};
+use crate::error::CommandError;
+use crate::ui::Secrets;
+use crate::world::World;
+
+/// Where the embedded local cloud keeps its state, below the folder of the run.
+pub(crate) const LOCAL_FOLDER: &str = ".provision/local";
+/// The file in which a serving local cloud notes its address.
+const ADDRESS_FILE: &str = "address";
+/// How long commands wait for each other's turn with the store (design section 7).
+const STORE_WAIT: Duration = Duration::from_secs(10);
+
+/// A client, and the embedded cloud it talks to, if any.
+pub(crate) struct Session {
+    /// The client.
+    pub(crate) client: Client,
+    embedded: Option<LocalCloud>,
+}
+
+impl Session {
+    /// Opens a session. `account` is what the manifests name, for the embedded cloud to take.
+    pub(crate) async fn open(global: &Global, world: &World, secrets: &Secrets, account: Option<&str>) -> Result<Self, CommandError> {
+        let mut environment = Environment::default();
+        for (name, value) in &world.environment {
+            environment = environment.with(name, value);
+        }
+        if let Some(home) = world.variable("HOME") {
+            environment = environment.with_home(home);
+        }
+        let local = global.local || world.variable("PROVISION_LOCAL").is_some_and(|v| v != "0");
+        if local && global.endpoint.is_some() {
+            return Err(CommandError::Usage { message: "--local and --endpoint exclude each other".to_owned(), help: Some("unset PROVISION_ENDPOINT or PROVISION_LOCAL".to_owned()) });
+        }
+        let (endpoint, credentials, embedded) = if local {
+            let (address, embedded) = local_cloud(world, account).await?;
+            (Some(address), Credentials::fixed(Keys::new("local", "local")), embedded)
+        } else {
+            let options = ResolveOptions { profile: global.profile.clone(), ..ResolveOptions::default() };
+            let credentials = Credentials::resolve(&environment, &options).map_err(|e| CommandError::Credentials(Box::new(e)))?;
+            (endpoint(global)?, credentials, None)
+        };
+        for name in ["TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN", "TENCENTCLOUD_SESSION_TOKEN", "PROVISION_DIGEST_KEY"] {
+            secrets.add(world.variable(name));
+        }
+        let mut config = ClientConfig::new(credentials);
+        config.endpoint = endpoint;
+        config.parallelism = global.parallelism;
+        config.network = Network::from_environment(&environment);
+        config.rate_mode = match global.rate {
+            Rate::Adaptive => RateMode::Adaptive,
+            Rate::Documented => RateMode::Documented,
+        };
+        if global.verbose > 0 {
+            config.on_call = Some(Arc::new(say_call));
+        }
+        Ok(Self { client: Client::new(config), embedded })
+    }
+
+    /// Ends the session: what the embedded cloud holds is on disk afterwards.
+    pub(crate) async fn close(self) {
+        if let Some(cloud) = self.embedded {
+            cloud.shutdown().await;
+        }
+    }
+}
+
+fn endpoint(global: &Global) -> Result<Option<Url>, CommandError> {
+    let Some(text) = global.endpoint.as_deref().filter(|t| !t.is_empty()) else { return Ok(None) };
+    match Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.host_str().is_some() => Ok(Some(url)),
+        _ => Err(CommandError::Usage { message: format!("`{text}` is no endpoint"), help: Some("such as http://127.0.0.1:7300".to_owned()) }),
+    }
+}
+
+/// The address of a serving local cloud, or of one started in this process.
+async fn local_cloud(world: &World, account: Option<&str>) -> Result<(Url, Option<LocalCloud>), CommandError> {
+    let folder = world.folder.join(LOCAL_FOLDER);
+    let failed = |doing: &str, source: Box<dyn std::error::Error + Send + Sync>, help: Option<&str>| CommandError::Local {
+        doing: doing.to_owned(),
+        source,
+        help: help.map(str::to_owned),
+    };
+    if let Ok(text) = std::fs::read_to_string(folder.join(ADDRESS_FILE)) {
+        let address = text.trim().trim_start_matches("http://");
+        if tokio::time::timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(address)).await.is_ok_and(|c| c.is_ok())
+            && let Ok(url) = Url::parse(&format!("http://{address}"))
+        {
+            return Ok((url, None));
+        }
+    }
+    let mut options = localcloud::Options { data: Some(folder), wait: STORE_WAIT, ..localcloud::Options::default() };
+    if let Some(account) = account {
+        account.clone_into(&mut options.account);
+    }
+    let cloud = LocalCloud::start(options).await.map_err(|e| failed("cannot start the local cloud", e.into(), Some("another command may be using .provision/local; `provision local` lets several share it")))?;
+    let url = Url::parse(&format!("http://{}", cloud.address())).map_err(|e| failed("cannot reach the local cloud", e.into(), None))?;
+    Ok((url, Some(cloud)))
+}
+
+/// One line per call on stderr. Never bodies.
+#[expect(clippy::print_stderr, reason = "calls end on any thread; a line is written whole and holds no value of a request")]
+fn say_call(call: &CallRecord) {
+    let region = call.region.as_deref().unwrap_or("-");
+    let outcome = match &call.outcome {
+        Outcome::Done => "ok",
+        Outcome::Refused(code) => code,
+        Outcome::NotSent => "not sent",
+        Outcome::Unknown => "unknown",
+        _ => "?",
+    };
+    let request = call.request_id.as_deref().unwrap_or("-");
+    eprintln!("call {} {} {region} try {} {outcome} {} ms {request}", call.service, call.action, call.attempt, call.duration.as_millis());
+}
