@@ -1,6 +1,7 @@
 //! One call from its arrival to its answer, apart from HTTP: verify, check, play faults, carry out, store.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,8 +16,10 @@ use crate::options::Options;
 use crate::rates::Rates;
 use crate::refusal::{Answer, Refusal, refuse};
 use crate::request::{self, Incoming};
-use crate::state::{Call, Context, Hold, State};
+use crate::runner::{self, Runner};
+use crate::state::{Call, Context, Hold, State, uuid};
 use crate::store::Store;
+use crate::wecom::Wecom;
 
 /// Everything that calls share.
 pub(crate) struct Cloud {
@@ -30,6 +33,8 @@ pub(crate) struct Cloud {
     rates: Mutex<Rates>,
     faults: Option<FaultPlayer>,
     keys: HashMap<String, String>,
+    pub(crate) runner: Runner,
+    pub(crate) wecom: Wecom,
 }
 
 /// A request's parts that matter here.
@@ -77,6 +82,8 @@ impl Cloud {
             rates: Mutex::new(Rates::default()),
             faults: options.faults.clone().map(FaultPlayer::new),
             keys: local.into_iter().chain(options.keys.iter().cloned()).collect(),
+            runner: Runner::new(run_folder(&options)),
+            wecom: Wecom::default(),
             options,
         }
     }
@@ -173,6 +180,9 @@ impl Cloud {
             *previous = Some(copy);
             return (answer, delivery);
         }
+        if runner::is_about_runs(&call) {
+            return (self.about_runs(&call, &context).await, delivery);
+        }
         (self.carry_out(&call, &context).await, delivery)
     }
 
@@ -213,13 +223,30 @@ impl Cloud {
         }
     }
 
+    /// Delivers an event of MPS to the function that holds its type, as an asynchronous invocation.
+    pub(crate) async fn deliver_mps(self: &Arc<Self>, event: &Value) -> Result<String, Refusal> {
+        let kind = event["EventType"].as_str().unwrap_or_default();
+        let holder = self.look(|state| state.holder(kind).map(|(_, binding)| binding.clone()));
+        let Some(holder) = holder else {
+            return refuse("ResourceNotFound", format!("no function is bound to the event type `{kind}`"));
+        };
+        let address = runner::Address {
+            region: &holder.region,
+            namespace: &holder.namespace,
+            function: &holder.function,
+            qualifier: &holder.qualifier,
+        };
+        self.accept(&address, event.to_string().into()).await
+    }
+
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&lock(&self.state))
     }
 
-    /// Closes the store: what was queued is written, then the file is free for others.
+    /// Stops what runs and closes the store: what was queued is written, then the file is free for others.
     pub(crate) fn close(&self) {
+        self.runner.stop();
         drop(lock(&self.store).take());
     }
 }
@@ -230,6 +257,14 @@ impl KeyRing for Cloud {
             Some(secret) => Some(Key { secret: secret.clone(), token: None, caller: Caller::Owner }),
             None => lock(&self.state).key(id),
         }
+    }
+}
+
+/// Beside the store, or a folder of its own among the system's temporary ones.
+fn run_folder(options: &Options) -> PathBuf {
+    match &options.data {
+        Some(data) => data.join("run"),
+        None => std::env::temp_dir().join(format!("local-cloud-{}", uuid())),
     }
 }
 

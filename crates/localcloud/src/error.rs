@@ -40,3 +40,14 @@ pub enum StartError {
         account: String,
     },
 }
+
+/// Why an event was not delivered.
+#[derive(Debug, Error)]
+#[error("the event was not delivered ({code}): {message}")]
+#[non_exhaustive]
+pub struct DeliveryError {
+    /// The service's code.
+    pub code: String,
+    /// Its message.
+    pub message: String,
+}

@@ -85,8 +85,13 @@ async fn respond(
         }
         Err(_) => return Err(Closed),
     };
+    if head.uri.path() == "/cgi-bin/webhook/send" {
+        let key = head.uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("key="));
+        let scale = cloud.options.time_scale;
+        return Ok(json_text(&cloud.wecom.send(key.unwrap_or_default(), &body, cloud::now_ms(), scale)));
+    }
     if let Some(path) = head.uri.path().strip_prefix("/_local/") {
-        return Ok(local(&cloud, peer, path));
+        return Ok(local(&cloud, peer, path, &body).await);
     }
     let request = cloud::Request {
         method: head.method.as_str(),
@@ -110,8 +115,8 @@ async fn respond(
     }
 }
 
-/// Paths beside the API.
-fn local(cloud: &Cloud, _peer: SocketAddr, path: &str) -> Response<AnswerBody> {
+/// Paths beside the API. All but downloads are for this machine only.
+async fn local(cloud: &Arc<Cloud>, peer: SocketAddr, path: &str, body: &[u8]) -> Response<AnswerBody> {
     if let Some(digest) = path.strip_prefix("code/").and_then(|rest| rest.strip_suffix(".zip")) {
         return match cloud.look(|state| state.package(digest)) {
             Some(bytes) => {
@@ -122,7 +127,26 @@ fn local(cloud: &Cloud, _peer: SocketAddr, path: &str) -> Response<AnswerBody> {
             None => page(404, "there is no such package".into()),
         };
     }
-    page(404, "there is no such path; the API is at /".into())
+    if !peer.ip().is_loopback() {
+        return page(403, "this path is for the machine itself".into());
+    }
+    match path {
+        "mps-events" => match serde_json::from_slice::<Value>(body) {
+            Ok(event) => {
+                let delivered = cloud.deliver_mps(&event).await;
+                enveloped(delivered.map(|id| Members::from_iter([("FunctionRequestId".to_owned(), id.into())])))
+            }
+            Err(error) => page(400, format!("the event is not JSON: {error}")),
+        },
+        "wecom-messages" => json_text(&json!(cloud.wecom.messages())),
+        _ => page(404, "there is no such path; the API is at /".into()),
+    }
+}
+
+fn json_text(value: &Value) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::whole(value.to_string().into()));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
 }
 
 fn page(status: u16, text: String) -> Response<AnswerBody> {

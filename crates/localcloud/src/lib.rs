@@ -7,7 +7,9 @@
 //! - `cloud`: one call from arrival to answer, through `auth` (TC3 verification), `request` (body or query
 //!   to members), `definition` (members against the published definitions), `rates`, `fault`;
 //! - `state`: the pretend cloud itself, a call in and an answer out, without HTTP or clock;
-//! - `store`: what changed, into one redb file.
+//! - `store`: what changed, into one redb file;
+//! - `runner`: functions as child processes under the runtime API, asynchronous events, timers;
+//! - `wecom`: a stand-in for the chat robots that functions talk to.
 //!
 //! What it does and how sure we are of it stands in [`behaviours`]; `docs/local-cloud.md` is made from that.
 //!
@@ -33,8 +35,10 @@ mod options;
 mod rates;
 mod refusal;
 mod request;
+mod runner;
 mod state;
 mod store;
+mod wecom;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,16 +48,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use calls::CallSeen;
-pub use error::StartError;
+pub use error::{DeliveryError, StartError};
 pub use fault::{Effect, Faults, FaultsError, Rule};
 pub use options::Options;
+pub use wecom::WecomMessage;
 
 /// A running local cloud. Dropping it stops it too, without waiting for calls that are under way.
 pub struct LocalCloud {
     address: SocketAddr,
     cloud: Arc<cloud::Cloud>,
     stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    server: Option<JoinHandle<()>>,
 }
 
 impl LocalCloud {
@@ -82,11 +87,17 @@ impl LocalCloud {
             });
             let (loaded, open) = opened.await.expect("opening the store does not panic")?;
             (state, store) = (loaded, Some(open));
+            // What a process that was killed left unpacked; the store is ours now.
+            if let Some(folder) = &options.data {
+                let _ = std::fs::remove_dir_all(folder.join("run"));
+            }
         }
         let cloud = Arc::new(cloud::Cloud::new(options, &format!("http://{address}"), state, store));
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(http::serve(cloud.clone(), listener, stopped));
-        Ok(Self { address, cloud, stop, server })
+        let ticking = cloud.clone().tick();
+        cloud::lock(&cloud.runner.tasks).spawn(ticking);
+        Ok(Self { address, cloud, stop, server: Some(server) })
     }
 
     /// Where it listens.
@@ -101,12 +112,49 @@ impl LocalCloud {
         self.cloud.calls.seen()
     }
 
+    /// Delivers an MPS event to the function that is bound to its `EventType`, as MPS does, and answers the
+    /// id of the asynchronous invocation.
+    ///
+    /// # Errors
+    /// When no function is bound to the type, the function cannot be invoked, or the event is larger than
+    /// 128 KB.
+    pub async fn send_mps_event(&self, event: &serde_json::Value) -> Result<String, DeliveryError> {
+        let delivered = self.cloud.deliver_mps(event).await;
+        delivered.map_err(|refusal| DeliveryError { code: refusal.code.into_owned(), message: refusal.message })
+    }
+
+    /// What the WeCom groups of the stand-in have received, oldest first.
+    #[must_use]
+    pub fn wecom_messages(&self) -> Vec<WecomMessage> {
+        self.cloud.wecom.messages()
+    }
+
+    /// The address of a robot of the WeCom stand-in, to be used as a webhook.
+    #[must_use]
+    pub fn wecom_url(&self, key: &str) -> String {
+        format!("http://{}/cgi-bin/webhook/send?key={key}", self.address)
+    }
+
     /// Stops accepting, lets running calls end, and closes the store.
-    pub async fn shutdown(self) {
-        let Self { cloud, stop, server, .. } = self;
-        let _ = stop.send(true);
-        // A server that panicked has nothing left to wait for.
-        let _ = server.await;
+    pub async fn shutdown(mut self) {
+        self.stop();
+        if let Some(server) = self.server.take() {
+            // A server that panicked has nothing left to wait for.
+            let _ = server.await;
+        }
+        let cloud = self.cloud.clone();
         let _ = tokio::task::spawn_blocking(move || cloud.close()).await;
+    }
+
+    fn stop(&self) {
+        let _ = self.stop.send(true);
+        // Runs end now: a long one must not keep the server from stopping.
+        self.cloud.runner.stop();
+    }
+}
+
+impl Drop for LocalCloud {
+    fn drop(&mut self) {
+        self.stop();
     }
 }

@@ -4,7 +4,7 @@
 pub(crate) mod args;
 mod cam;
 mod mps;
-mod scf;
+pub(crate) mod scf;
 mod sts;
 mod table;
 mod tag;

@@ -26,6 +26,11 @@ impl Alias {
         self.version == version || further(&self.routing).any(|(further, _)| further == version)
     }
 
+    /// The further version, when a draw of 0 to 1 falls into its weight.
+    pub(super) fn drawn(&self, draw: f64) -> Option<String> {
+        further(&self.routing).find(|(_, weight)| draw < *weight).map(|(version, _)| version.to_owned())
+    }
+
     fn row(&self, name: &str) -> Value {
         let routing = match &self.routing {
             Value::Null => Value::Null,

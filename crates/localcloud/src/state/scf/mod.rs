@@ -10,6 +10,7 @@ mod cron;
 mod function;
 mod namespace;
 mod package;
+mod target;
 mod trigger;
 mod trigger_desc;
 mod version;
@@ -26,7 +27,8 @@ use crate::refusal::{Answer, Refusal, refuse};
 pub(crate) use code::Code;
 pub(crate) use config::Config;
 pub(crate) use namespace::Namespace;
-pub(crate) use package::Packages;
+pub(crate) use package::{MAX_UNPACKED, Packages};
+pub(crate) use target::Target;
 pub(crate) use trigger::Trigger;
 pub(crate) use version::Version;
 
@@ -199,9 +201,6 @@ impl State {
             "GetFunctionEventInvokeConfig" => self.get_event_invoke(region, args, cx),
             "UpdateFunctionEventInvokeConfig" => self.update_event_invoke(region, args, cx),
             "GetAccount" => self.get_account(region, cx),
-            "Invoke" | "InvokeFunction" | "GetFunctionLogs" | "GetRequestStatus" => {
-                refuse("UnsupportedOperation", "the local cloud does not run functions yet")
-            }
             other => unreachable!("the definition lists {other}, which scf does not carry out"),
         }
     }
