@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -41,9 +42,9 @@ pub(crate) async fn serve(cloud: Arc<Cloud>, listener: TcpListener, mut stop: wa
             _ = stop.changed() => break,
         };
         while connections.try_join_next().is_some() {}
-        // A failed accept (too many open files, a client that is gone) concerns one connection only.
+        // A failed accept concerns one connection only; with too many files open, others must close first.
         let Ok((stream, peer)) = accepted else {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
             continue;
         };
         connections.spawn(serve_connection(cloud.clone(), stream, peer, stop.clone()));
