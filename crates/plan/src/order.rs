@@ -52,6 +52,8 @@ pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Vec<Decided>)
     }
     nodes.sort_by(|a, b| (phase(a), &a.decided.address).cmp(&(phase(b), &b.decided.address)));
     let before = edges(&nodes);
+    let freed: BTreeSet<Token> = nodes.iter().flat_map(|n| n.frees.iter().cloned()).collect();
+    let waiting: Vec<bool> = nodes.iter().map(|n| n.waits_for.iter().any(|t| freed.contains(t))).collect();
     let order = topological(&before);
     let position: BTreeMap<usize, usize> = order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
     let mut slots: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
@@ -59,15 +61,16 @@ pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Vec<Decided>)
         let Some(node) = slots[old].take() else { continue };
         let mut after: Vec<usize> = before[old].iter().filter_map(|b| position.get(b).copied()).collect();
         after.sort_unstable();
-        plan.changes.push(change(node, after));
+        let waits = waiting[old];
+        plan.changes.push(change(node, after, waits));
     }
     plan
 }
 
-fn change(node: Node, after: Vec<usize>) -> Change {
+fn change(node: Node, after: Vec<usize>, waits: bool) -> Change {
     let Decided { address, region, decision, origin, .. } = node.decided;
     // A binding that can only be made once another is gone leaves a gap.
-    let gap = node.kind == Kind::Trigger && node.action == Action::Create && !node.waits_for.is_empty();
+    let gap = node.kind == Kind::Trigger && node.action == Action::Create && waits;
     Change {
         address,
         region,

@@ -145,6 +145,10 @@ fn multi_line(attribute: &AttributeChange, style: Style) -> Option<String> {
     if attribute.sensitive() {
         return None;
     }
+    // A new document reads well enough on one line; what changed in one does not.
+    if attribute.before.value.is_null() && attribute.after.value.is_object() {
+        return None;
+    }
     let text = |side: &Side| match &side.value {
         Json::Null => Some(String::new()),
         Json::String(s) => Some(s.clone()),

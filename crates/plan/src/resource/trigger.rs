@@ -388,14 +388,9 @@ impl RawTrigger {
     fn ckafka(&self, desc: &Json) -> Option<Spec> {
         let number = |key: &str| member(desc, &[key]).and_then(|v| v.as_u64().or_else(|| v.as_str().and_then(|s| s.parse().ok())));
         let text = |key: &str| member(desc, &[key]).and_then(Json::as_str).map(str::to_owned);
-        let (instance, topic) = match (text("instanceId"), text("topicName")) {
-            (Some(instance), Some(topic)) => (instance, topic),
-            // `ckafka-xxxx-topic`: the instance id itself holds one hyphen.
-            _ => {
-                let cut = self.name.match_indices('-').nth(1).map(|(i, _)| i)?;
-                (self.name[..cut].to_owned(), self.name[cut + 1..].to_owned())
-            }
-        };
+        // The name is the identity. `ckafka-xxxx-topic`: the instance id itself holds one hyphen.
+        let cut = self.name.match_indices('-').nth(1).map(|(i, _)| i)?;
+        let (instance, topic) = (self.name[..cut].to_owned(), self.name[cut + 1..].to_owned());
         let offset = match member(desc, &["offset"]) {
             Some(Json::String(s)) => s.clone(),
             Some(Json::Number(n)) => n.to_string(),

@@ -23,6 +23,9 @@ use crate::wire::{self, parse_function_resource};
 /// How long a plan waits for a busy function before its state counts as unknown (design section 5).
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a function may answer that its version is gone before that counts as a failure.
+const VERSION_LAG: Duration = Duration::from_secs(60);
+
 /// Names what was being read.
 pub(crate) fn failed(doing: impl Into<String>, address: Option<&dyn ToString>) -> impl FnOnce(Error) -> CommandError {
     let (doing, address) = (doing.into(), address.map(ToString::to_string));
@@ -198,10 +201,19 @@ pub(crate) async fn function(client: &Client, key: &FunctionKey, ask: Ask) -> Re
         }
     };
     let main = async {
-        match client.call(region, &get).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if scf::is_function_absent(&error) => Ok(None),
-            Err(error) => Err(read(error)),
+        // While a function is being deleted its version may go first (facts 7): ask again until it is gone itself.
+        let deadline = Instant::now() + VERSION_LAG;
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match client.call(region, &get).await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(error) if scf::is_function_absent(&error) => return Ok(None),
+                Err(error) if scf::is_version_absent(&error) && Instant::now() < deadline => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 3 / 2).min(Duration::from_secs(1));
+                }
+                Err(error) => return Err(read(error)),
+            }
         }
     };
     let (answer, reserved, asynchronous) = tokio::try_join!(main, reserved, asynchronous)?;
