@@ -391,6 +391,12 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         "our choice: calls of functions stay here",
     ),
     behaviour(
+        "run.robots",
+        Assumed,
+        "WeCom robots named by `WECOM_WEBHOOK_KEY` or `WECOM_WEBHOOK_URL` are the stand-in's: nothing posts to a real group.",
+        "our choice: a laptop must not write to people",
+    ),
+    behaviour(
         "run.retries",
         Documented,
         "Asynchronous failures are tried again RetryNum times, a minute apart; lack of instances and failures of ours until MsgTTL. Functions with AsyncRunEnable are not tried again.",

@@ -1,6 +1,7 @@
 //! One instance of a function: a child process in a group of its own, its runtime API, its output and its
 //! memory. Takes one event at a time.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,20 @@ impl Drop for Instance {
     }
 }
 
+/// Robots of the function's group, moved to the stand-in: nothing that runs here posts to a real group.
+fn robots(environment: &BTreeMap<String, String>, endpoint: &str) -> Option<String> {
+    let real = "https://qyapi.weixin.qq.com/";
+    let given = |name: &str| environment.get(name).map(String::as_str).filter(|value| !value.trim().is_empty());
+    match (given("WECOM_WEBHOOK_URL"), given("WECOM_WEBHOOK_KEY")) {
+        (Some(urls), _) => urls.contains(real).then(|| urls.replace(real, &format!("{endpoint}/"))),
+        (None, Some(keys)) => {
+            let url = |key: &str| format!("{endpoint}/cgi-bin/webhook/send?key={}", key.trim());
+            Some(keys.split(',').filter(|key| !key.trim().is_empty()).map(url).collect::<Vec<_>>().join(","))
+        }
+        (None, None) => None,
+    }
+}
+
 impl Instance {
     /// Starts the process and waits until it is ready for events.
     pub(super) async fn start(
@@ -78,6 +93,9 @@ impl Instance {
             command.env("TENCENTCLOUD_SESSIONTOKEN", token);
         }
         command.envs(&target.config.environment);
+        if let Some(robots) = robots(&target.config.environment, endpoint) {
+            command.env("WECOM_WEBHOOK_URL", robots);
+        }
         let mut child = spawn(&mut command)
             .await
             .map_err(|error| Run::failed(Status::CannotStart, format!("the entry file cannot be started: {error}")))?;
