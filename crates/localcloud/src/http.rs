@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
@@ -27,6 +27,9 @@ use crate::state::uuid;
 
 /// Official SDKs compare this header for equality: no charset.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Bytes of a request that are read at most before its connection is closed.
+const MAX_DRAINED: usize = 20 * MAX_BODY;
 
 /// A fault closed the connection.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +81,9 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Closed> {
     let (head, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let refusal = refuse("RequestSizeLimitExceeded", format!("a request is limited to {MAX_BODY} bytes"));
-            return Ok(enveloped(refusal));
-        }
-        Err(_) => return Err(Closed),
+    let Some(body) = read(body).await? else {
+        let refusal = refuse("RequestSizeLimitExceeded", format!("a request is limited to {MAX_BODY} bytes"));
+        return Ok(enveloped(refusal));
     };
     if head.uri.path() == "/cgi-bin/webhook/send" {
         let key = head.uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("key="));
@@ -114,6 +113,24 @@ async fn respond(
         }
         Delivery::Status(status) => Ok(page(status, "<html><body>a fault of the local cloud</body></html>".into())),
     }
+}
+
+/// A request's body, or `None` when it is too large. One that is too large is still taken off the line: a
+/// client that is still sending would lose the answer with the connection.
+async fn read(mut body: Incoming) -> Result<Option<Bytes>, Closed> {
+    let mut bytes = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Closed)?.into_data() else { continue };
+        length += data.len();
+        if length > MAX_DRAINED {
+            return Err(Closed);
+        }
+        if length <= MAX_BODY {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok((length <= MAX_BODY).then(|| bytes.freeze()))
 }
 
 /// Paths beside the API. All but downloads are for this machine only.

@@ -267,8 +267,10 @@ async fn python_and_node_handlers_run_where_their_programs_are() {
         let members = json!({"FunctionName": name, "Runtime": runtime, "Handler": "index.main_handler", "Timeout": 20,
             "Code": {"ZipFile": zip}});
         client.scf("CreateFunction", members).await.expect("created");
-        let result =
-            client.scf("InvokeFunction", json!({"FunctionName": name, "Event": r#"{"n":1}"#})).await.expect("invoked");
+        let result = client
+            .scf("InvokeFunction", json!({"FunctionName": name, "Event": r#"{"n":1}"#, "LogType": "Tail"}))
+            .await
+            .expect("invoked");
         let told = result["Result"]["RetMsg"].as_str().expect("a text");
         let told: Value = serde_json::from_str(told).unwrap_or_else(|_| panic!("{result}"));
         assert_eq!(told, json!({"n": 2}), "{result}");

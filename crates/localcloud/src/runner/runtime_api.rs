@@ -111,6 +111,8 @@ impl RuntimeApi {
 
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
+        // Read in any case: an answer before the end of the request would cost the client its connection.
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map(http_body_util::Collected::to_bytes);
         match (head.method, head.uri.path()) {
             (Method::POST, "/runtime/init/ready") => {
                 self.ready.send_replace(true);
@@ -118,9 +120,9 @@ impl RuntimeApi {
             }
             (Method::GET, "/runtime/invocation/next") => self.next().await,
             (Method::POST, path @ ("/runtime/invocation/response" | "/runtime/invocation/error")) => {
-                let said = match Limited::new(body, MAX_ANSWER).collect().await {
-                    Ok(body) if path.ends_with("/response") => Said::Response(body.to_bytes()),
-                    Ok(body) => Said::Error(body.to_bytes()),
+                let said = match body {
+                    Ok(body) if path.ends_with("/response") => Said::Response(body),
+                    Ok(body) => Said::Error(body),
                     Err(_) => Said::TooLarge,
                 };
                 self.say(said)
