@@ -102,6 +102,12 @@ pub enum Command {
     Destroy(ApplyArgs),
     /// Build and pack code, nothing else
     Package(PackageArgs),
+    /// Run a function once; show its answer, log and figures
+    Invoke(InvokeArgs),
+    /// Show what a function wrote
+    Logs(LogsArgs),
+    /// Print a realistic event, or deliver it on the local cloud
+    Event(EventArgs),
     /// Serve the local cloud for SDKs, Terraform and other tools
     Local(LocalArgs),
     /// Say more about a finding's code
@@ -139,6 +145,48 @@ pub struct PackageArgs {
     /// Build this function's code again even when a package is there
     #[arg(long, value_name = "ADDRESS")]
     pub rebuild: Vec<String>,
+}
+
+/// Options of `invoke`.
+#[derive(Debug, Clone, Args)]
+pub struct InvokeArgs {
+    /// Id or address of a function of the manifests
+    pub function: String,
+    /// File with the event, JSON [default: {}]
+    #[arg(long, value_name = "FILE")]
+    pub event: Option<PathBuf>,
+    /// Version or alias
+    #[arg(long, value_name = "NAME", default_value = "$DEFAULT")]
+    pub qualifier: String,
+    /// Send the event and do not wait for the answer
+    #[arg(long = "async")]
+    pub asynchronous: bool,
+}
+
+/// Options of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// Id or address of a function of the manifests
+    pub function: String,
+    /// Go on until interrupted
+    #[arg(long)]
+    pub follow: bool,
+    /// Runs to show at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: u64,
+}
+
+/// Options of `event`.
+#[derive(Debug, Clone, Args)]
+pub struct EventArgs {
+    /// Such as mps-workflow; without it, all are listed
+    pub sample: Option<String>,
+    /// Changes a member of the event
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Deliver it through the bound trigger (local cloud)
+    #[arg(long)]
+    pub send: bool,
 }
 
 /// Options of `local`.

@@ -11,9 +11,11 @@ mod commands;
 mod encode;
 pub mod error;
 mod load;
+mod local_http;
 mod observe;
 pub mod package;
 mod progress_view;
+mod samples;
 mod session;
 mod signals;
 mod ui;
@@ -56,6 +58,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
             Command::Apply(arguments) => commands::apply::run(&mut run, arguments, false, &stop).await,
             Command::Destroy(arguments) => commands::apply::run(&mut run, arguments, true, &stop).await,
             Command::Package(arguments) => commands::package::run(&mut run, arguments, &stop),
+            Command::Invoke(arguments) => commands::invoke::run(&mut run, arguments).await,
+            Command::Logs(arguments) => commands::logs::run(&mut run, arguments).await,
+            Command::Event(arguments) => commands::event::run(&mut run, arguments).await,
             Command::Local(arguments) => commands::local::run(&mut run, arguments).await,
             Command::Explain(arguments) => commands::explain::run(&mut run, arguments),
         }

@@ -23,6 +23,8 @@ pub(crate) struct Session {
     /// The client.
     pub(crate) client: Client,
     embedded: Option<LocalCloud>,
+    /// `host:port` of the local cloud, embedded or serving.
+    local: Option<String>,
 }
 
 impl Session {
@@ -61,7 +63,18 @@ impl Session {
         if global.verbose > 0 {
             config.on_call = Some(Arc::new(say_call));
         }
-        Ok(Self { client: Client::new(config), embedded })
+        let local = config.endpoint.as_ref().filter(|_| local).and_then(|u| Some(format!("{}:{}", u.host_str()?, u.port()?)));
+        Ok(Self { client: Client::new(config), embedded, local })
+    }
+
+    /// Where the local cloud listens, when this is one.
+    pub(crate) fn local_address(&self) -> Option<&str> {
+        self.local.as_deref()
+    }
+
+    /// Whether the local cloud ends with this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
     }
 
     /// Ends the session: what the embedded cloud holds is on disk afterwards.

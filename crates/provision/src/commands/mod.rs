@@ -1,8 +1,11 @@
 //! The commands: each gathers inputs, calls `plan`, and carries out or prints the answer. One file a command.
 
 pub(crate) mod apply;
+pub(crate) mod event;
 pub(crate) mod explain;
+pub(crate) mod invoke;
 pub(crate) mod local;
+pub(crate) mod logs;
 pub(crate) mod package;
 pub(crate) mod plan;
 pub(crate) mod validate;
