@@ -56,7 +56,10 @@ impl ResourceAddress {
     /// `namespace.NAME`, with `@REGION` when the stack has it in several regions.
     #[must_use]
     pub fn namespace(name: &str, region: Option<&str>) -> Self {
-        Self::new(Kind::Namespace, region.map_or_else(|| format!("namespace.{name}"), |r| format!("namespace.{name}@{r}")))
+        Self::new(
+            Kind::Namespace,
+            region.map_or_else(|| format!("namespace.{name}"), |r| format!("namespace.{name}@{r}")),
+        )
     }
 
     /// `function.ID`.
@@ -124,7 +127,11 @@ impl ResourceAddress {
         self.text == target
             || target.strip_prefix("function").is_some_and(|rest| {
                 self.kind == Kind::Trigger
-                    && self.text.strip_prefix("trigger").and_then(|t| t.strip_prefix(rest)).is_some_and(|t| t.starts_with(['.', '[']))
+                    && self
+                        .text
+                        .strip_prefix("trigger")
+                        .and_then(|t| t.strip_prefix(rest))
+                        .is_some_and(|t| t.starts_with(['.', '[']))
             })
     }
 }
@@ -152,6 +159,9 @@ mod tests {
         assert!(trigger.is_within("trigger.web.nightly"));
         assert!(!ResourceAddress::trigger("web2", "nightly").is_within("function.web"));
         let function = ResourceAddress::undeclared_function("ap-beijing", "default", "old");
-        assert_eq!(ResourceAddress::undeclared_trigger(&function, "timer", "t").as_str(), "trigger[ap-beijing/default/old][timer/t]");
+        assert_eq!(
+            ResourceAddress::undeclared_trigger(&function, "timer", "t").as_str(),
+            "trigger[ap-beijing/default/old][timer/t]"
+        );
     }
 }

@@ -111,7 +111,10 @@ impl Comparison {
         AttributeChange {
             path: path.to_owned(),
             before: Side { value: before.clone(), guarded: !before.is_null() && (sensitive || kind_guarded) },
-            after: Side { value: after.clone(), guarded: !after.is_null() && (sensitive || (kind_guarded && !origin.is_literal(path))) },
+            after: Side {
+                value: after.clone(),
+                guarded: !after.is_null() && (sensitive || (kind_guarded && !origin.is_literal(path))),
+            },
         }
     }
 
@@ -146,7 +149,12 @@ impl Comparison {
     /// The attributes that may enter a digest kept in the cloud: none that is guarded, not even as a digest.
     /// Membership of guarded collections still counts.
     #[must_use]
-    pub fn digestible(&self, attributes: &Attributes, paths: &BTreeSet<String>, origin: &Origin) -> Vec<(String, Json)> {
+    pub fn digestible(
+        &self,
+        attributes: &Attributes,
+        paths: &BTreeSet<String>,
+        origin: &Origin,
+    ) -> Vec<(String, Json)> {
         let mut list: Vec<(String, Json)> = attributes
             .iter()
             .filter(|a| !a.value.is_null() && (paths.contains(&a.path) || self.is_authoritative(&a.path)))
@@ -191,10 +199,19 @@ mod tests {
     #[test]
     fn undeclared_members_of_collections_are_removed_and_other_attributes_are_left_alone() {
         let desired = attributes(&[("memory", 128.into()), ("tags.a", "1".into())]);
-        let observed = attributes(&[("memory", 256.into()), ("tags.b", "2".into()), ("log.topic", "server-made".into())]);
+        let observed =
+            attributes(&[("memory", 256.into()), ("tags.b", "2".into()), ("log.topic", "server-made".into())]);
         let changes = COMPARISON.diff(&desired, &observed, &Origin::default());
-        let shown: Vec<_> = changes.iter().map(|c| (c.path.as_str(), c.before.value.clone(), c.after.value.clone())).collect();
-        assert_eq!(shown, [("memory", 256.into(), 128.into()), ("tags.a", Json::Null, "1".into()), ("tags.b", "2".into(), Json::Null)]);
+        let shown: Vec<_> =
+            changes.iter().map(|c| (c.path.as_str(), c.before.value.clone(), c.after.value.clone())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("memory", 256.into(), 128.into()),
+                ("tags.a", Json::Null, "1".into()),
+                ("tags.b", "2".into(), Json::Null)
+            ]
+        );
     }
 
     #[test]

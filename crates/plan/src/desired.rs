@@ -237,9 +237,18 @@ impl CodeDeclaration {
         let text = |o: &Option<String>| o.clone().unwrap_or_default();
         match self {
             Self::Cargo { .. } | Self::Dir { .. } | Self::Zip { .. } | Self::Inline { .. } => None,
-            Self::Cos { bucket, object, region, sha256 } => Some(crate::mark::digest(["cos", bucket, object, &text(region), &text(sha256)])),
+            Self::Cos { bucket, object, region, sha256 } => {
+                Some(crate::mark::digest(["cos", bucket, object, &text(region), &text(sha256)]))
+            }
             Self::Image(i) => Some(crate::mark::digest([
-                "image", &i.registry, &i.uri, &text(&i.registry_id), &text(&i.command), &text(&i.args), &i.port.map_or_else(String::new, |p| p.to_string()), if i.accelerate { "1" } else { "0" },
+                "image",
+                &i.registry,
+                &i.uri,
+                &text(&i.registry_id),
+                &text(&i.command),
+                &text(&i.args),
+                &i.port.map_or_else(String::new, |p| p.to_string()),
+                if i.accelerate { "1" } else { "0" },
             ])),
             Self::Demo(id) => Some(crate::mark::digest(["demo", id])),
         }
@@ -253,7 +262,9 @@ impl CodeDeclaration {
             Self::Cos { bucket, object, region, .. } => CodeSource::Cos {
                 // CosBucketName is the bucket without `-<appid>` (facts 7.4).
                 bucket: match bucket.rsplit_once('-') {
-                    Some((name, appid)) if appid.len() >= 5 && appid.bytes().all(|b| b.is_ascii_digit()) => name.to_owned(),
+                    Some((name, appid)) if appid.len() >= 5 && appid.bytes().all(|b| b.is_ascii_digit()) => {
+                        name.to_owned()
+                    }
                     _ => bucket.clone(),
                 },
                 object: if object.starts_with('/') { object.clone() } else { format!("/{object}") },

@@ -110,7 +110,16 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error at a place.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), label: None, help: None, address: None, span: None, refusal: false }
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            label: None,
+            help: None,
+            address: None,
+            span: None,
+            refusal: false,
+        }
     }
 
     /// A warning at a place.

@@ -37,12 +37,15 @@ impl Mark {
 
     fn parse(line: &str) -> Option<Self> {
         let mut parts = line.strip_prefix(PREFIX)?.split('.');
-        let digest = |p: &str| (p.len() == DIGITS && p.bytes().all(|b| b.is_ascii_hexdigit())).then(|| p.to_ascii_lowercase());
+        let digest =
+            |p: &str| (p.len() == DIGITS && p.bytes().all(|b| b.is_ascii_hexdigit())).then(|| p.to_ascii_lowercase());
         let identity = digest(parts.next()?)?;
         let rest: Vec<&str> = parts.collect();
         match rest.as_slice() {
             [] => Some(Self { identity, code: None, configuration: None }),
-            [code, configuration] => Some(Self { identity, code: Some(digest(code)?), configuration: Some(digest(configuration)?) }),
+            [code, configuration] => {
+                Some(Self { identity, code: Some(digest(code)?), configuration: Some(digest(configuration)?) })
+            }
             _ => None,
         }
     }
@@ -108,7 +111,12 @@ pub enum Ownership {
 
 /// Reads the mark. A tag that names another stack wins over the line.
 #[must_use]
-pub fn ownership(stack: &str, tags: &BTreeMap<String, String>, mark: Option<&Mark>, identity: Option<&str>) -> Ownership {
+pub fn ownership(
+    stack: &str,
+    tags: &BTreeMap<String, String>,
+    mark: Option<&Mark>,
+    identity: Option<&str>,
+) -> Ownership {
     let line = matches!((mark, identity), (Some(mark), Some(identity)) if mark.identity == identity);
     match tags.get(STACK_TAG) {
         Some(owner) if owner == stack => Ownership::Ours { tag: true, line },
@@ -124,7 +132,11 @@ mod tests {
 
     #[test]
     fn the_line_round_trips_behind_any_text() {
-        let mark = Mark { identity: identity("s", "r", "n", "f"), code: Some("a".repeat(16)), configuration: Some("b".repeat(16)) };
+        let mark = Mark {
+            identity: identity("s", "r", "n", "f"),
+            code: Some("a".repeat(16)),
+            configuration: Some("b".repeat(16)),
+        };
         for text in ["", "one line", "two\nlines", "ends in blank \n"] {
             let (back, found) = split(&append(text, &mark));
             assert_eq!(found.as_ref(), Some(&mark));
@@ -140,7 +152,10 @@ mod tests {
         let mark = Mark { identity: id.clone(), code: None, configuration: None };
         let tags = |owner: &str| [(STACK_TAG.to_owned(), owner.to_owned())].into();
         assert_eq!(ownership("a", &tags("b"), Some(&mark), Some(&id)), Ownership::Other("b".into()));
-        assert_eq!(ownership("a", &BTreeMap::new(), Some(&mark), Some(&id)), Ownership::Ours { tag: false, line: true });
+        assert_eq!(
+            ownership("a", &BTreeMap::new(), Some(&mark), Some(&id)),
+            Ownership::Ours { tag: false, line: true }
+        );
         assert_eq!(ownership("a", &BTreeMap::new(), Some(&mark), Some("else")), Ownership::Unmarked);
     }
 }

@@ -47,7 +47,14 @@ pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Vec<Decided>)
         plan.findings.append(&mut item.decision.findings);
         match item.decision.action {
             Some(action) => nodes.push(node(stack, observed, item, action)),
-            None => plan.unchanged += usize::from(!plan.findings.iter().any(|f| f.severity == Severity::Error && f.address.as_deref() == Some(item.address.as_str()))),
+            None => {
+                plan.unchanged += usize::from(
+                    !plan
+                        .findings
+                        .iter()
+                        .any(|f| f.severity == Severity::Error && f.address.as_deref() == Some(item.address.as_str())),
+                )
+            }
         }
     }
     nodes.sort_by(|a, b| (phase(a), &a.decided.address).cmp(&(phase(b), &b.decided.address)));
@@ -107,7 +114,15 @@ fn use_of(token: Token) -> Token {
 
 fn node(stack: &Stack, observed: &Observed, decided: Decided, action: Action) -> Node {
     let kind = decided.address.kind();
-    let mut node = Node { kind, action, provides: BTreeSet::new(), needs: BTreeSet::new(), frees: BTreeSet::new(), waits_for: BTreeSet::new(), decided };
+    let mut node = Node {
+        kind,
+        action,
+        provides: BTreeSet::new(),
+        needs: BTreeSet::new(),
+        frees: BTreeSet::new(),
+        waits_for: BTreeSet::new(),
+        decided,
+    };
     let gone = action == Action::Delete;
     match kind {
         Kind::Policy | Kind::Role => {

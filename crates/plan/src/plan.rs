@@ -76,14 +76,21 @@ impl Plan {
     /// whose function stays (design rule 9).
     #[must_use]
     pub fn counted_deletes(&self) -> usize {
-        let goes: Vec<&str> = self.changes.iter().filter(|c| c.action == Action::Delete && c.address.kind() == Kind::Function).map(|c| c.address.as_str()).collect();
+        let goes: Vec<&str> = self
+            .changes
+            .iter()
+            .filter(|c| c.action == Action::Delete && c.address.kind() == Kind::Function)
+            .map(|c| c.address.as_str())
+            .collect();
         self.changes
             .iter()
             .filter(|c| match (c.address.kind(), c.action) {
                 (_, Action::Create | Action::Update) => false,
                 (Kind::Trigger, Action::Replace) => false,
                 (Kind::Trigger, Action::Delete) => !goes.iter().any(|f| c.address.is_within(f)),
-                (Kind::Policy | Kind::Role | Kind::Namespace | Kind::Function, Action::Replace | Action::Delete) => true,
+                (Kind::Policy | Kind::Role | Kind::Namespace | Kind::Function, Action::Replace | Action::Delete) => {
+                    true
+                }
             })
             .count()
     }
@@ -93,7 +100,8 @@ impl Plan {
         if targets.is_empty() {
             return;
         }
-        let mut keep: BTreeSet<usize> = (0..self.changes.len()).filter(|i| targets.iter().any(|t| self.changes[*i].address.is_within(t))).collect();
+        let mut keep: BTreeSet<usize> =
+            (0..self.changes.len()).filter(|i| targets.iter().any(|t| self.changes[*i].address.is_within(t))).collect();
         let mut queue: Vec<usize> = keep.iter().copied().collect();
         while let Some(i) = queue.pop() {
             for before in &self.changes[i].after {
@@ -118,7 +126,10 @@ impl Plan {
             })
             .collect();
         self.complete = false;
-        self.findings.push(Diagnostic::warning(Code::Incomplete, format!("{left_out} more change{} left out by --target", if left_out == 1 { "" } else { "s" })));
+        self.findings.push(Diagnostic::warning(
+            Code::Incomplete,
+            format!("{left_out} more change{} left out by --target", if left_out == 1 { "" } else { "s" }),
+        ));
     }
 }
 
@@ -141,17 +152,38 @@ pub fn plan(stack: &Stack, observed: &Observed) -> Plan {
     let custom = custom_policies(stack, observed);
 
     for resource in &stack.policies {
-        let decision = decide::policy(context, resource, observed.policies.get(&resource.name).and_then(Option::as_ref));
-        decided.push(Decided { address: resource.address.clone(), region: String::new(), decision, origin: resource.origin.clone(), function: None });
+        let decision =
+            decide::policy(context, resource, observed.policies.get(&resource.name).and_then(Option::as_ref));
+        decided.push(Decided {
+            address: resource.address.clone(),
+            region: String::new(),
+            decision,
+            origin: resource.origin.clone(),
+            function: None,
+        });
     }
     for resource in &stack.roles {
-        let decision = decide::role(context, resource, observed.roles.get(&resource.name).and_then(Option::as_ref), &custom);
-        decided.push(Decided { address: resource.address.clone(), region: String::new(), decision, origin: resource.origin.clone(), function: None });
+        let decision =
+            decide::role(context, resource, observed.roles.get(&resource.name).and_then(Option::as_ref), &custom);
+        decided.push(Decided {
+            address: resource.address.clone(),
+            region: String::new(),
+            decision,
+            origin: resource.origin.clone(),
+            function: None,
+        });
     }
     for resource in &stack.namespaces {
-        let present = observed.namespaces.get(&(resource.region.clone(), resource.name.clone())).and_then(Option::as_ref);
+        let present =
+            observed.namespaces.get(&(resource.region.clone(), resource.name.clone())).and_then(Option::as_ref);
         let decision = decide::namespace(context, resource, present);
-        decided.push(Decided { address: resource.address.clone(), region: resource.region.clone(), decision, origin: resource.origin.clone(), function: None });
+        decided.push(Decided {
+            address: resource.address.clone(),
+            region: resource.region.clone(),
+            decision,
+            origin: resource.origin.clone(),
+            function: None,
+        });
     }
     let released = released_bindings(stack, observed, context);
     for resource in &stack.functions {
@@ -230,7 +262,12 @@ fn decide_function(
             context,
             trigger,
             raw,
-            TriggerPlace { function: &key, holder, released: wanted.is_some_and(|e| released.contains_key(e)), replaced },
+            TriggerPlace {
+                function: &key,
+                holder,
+                released: wanted.is_some_and(|e| released.contains_key(e)),
+                replaced,
+            },
         );
         decided.push(place(&trigger.origin, &trigger.address, decision));
     }
@@ -249,12 +286,15 @@ fn released_bindings(stack: &Stack, observed: &Observed, context: Context<'_>) -
     for (key, present) in &observed.functions {
         let Some(present) = present else { continue };
         let declared = stack.functions.iter().find(|f| &f.key() == key);
-        if declared.is_none() && decide::undeclared_function(context, key, present).is_none_or(|(_, d, _)| d.action.is_none()) {
+        if declared.is_none()
+            && decide::undeclared_function(context, key, present).is_none_or(|(_, d, _)| d.action.is_none())
+        {
             continue;
         }
         for raw in present.triggers.iter().filter(|t| t.kind == "mps" && !t.unbound) {
             let identity = raw.normal_form().key();
-            let stays = declared.is_some_and(|f| f.triggers.iter().any(|t| t.trigger.enabled && t.trigger.key() == identity));
+            let stays =
+                declared.is_some_and(|f| f.triggers.iter().any(|t| t.trigger.enabled && t.trigger.key() == identity));
             if !stays {
                 released.insert(identity.key, key.clone());
             }
@@ -263,7 +303,13 @@ fn released_bindings(stack: &Stack, observed: &Observed, context: Context<'_>) -
     released
 }
 
-fn decide_undeclared(stack: &Stack, observed: &Observed, context: Context<'_>, custom: &BTreeSet<String>, decided: &mut Vec<Decided>) {
+fn decide_undeclared(
+    stack: &Stack,
+    observed: &Observed,
+    context: Context<'_>,
+    custom: &BTreeSet<String>,
+    decided: &mut Vec<Decided>,
+) {
     let mut take = |found: Option<(ResourceAddress, Decision, Origin)>, region: &str, function: Option<FunctionKey>| {
         if let Some((address, decision, origin)) = found {
             decided.push(Decided { address, region: region.to_owned(), decision, origin, function });
@@ -280,7 +326,9 @@ fn decide_undeclared(stack: &Stack, observed: &Observed, context: Context<'_>, c
         }
     }
     for ((region, name), present) in &observed.namespaces {
-        if let (Some(present), false) = (present, stack.namespaces.iter().any(|n| &n.region == region && &n.name == name)) {
+        if let (Some(present), false) =
+            (present, stack.namespaces.iter().any(|n| &n.region == region && &n.name == name))
+        {
             take(decide::undeclared_namespace(context, region, name, present), region, None);
         }
     }

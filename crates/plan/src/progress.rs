@@ -51,7 +51,11 @@ impl Progress {
     /// Nothing has started.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        Self { states: vec![State::Waiting; plan.changes.len()], after: plan.changes.iter().map(|c| c.after.clone()).collect(), stopped: false }
+        Self {
+            states: vec![State::Waiting; plan.changes.len()],
+            after: plan.changes.iter().map(|c| c.after.clone()).collect(),
+            stopped: false,
+        }
     }
 
     /// Starts and returns every change whose dependencies are applied; marks those as skipped whose cannot be.
@@ -62,7 +66,8 @@ impl Progress {
             if self.states[i] != State::Waiting {
                 continue;
             }
-            let blocked = self.after[i].iter().any(|b| matches!(self.states[*b], State::Ended(o) if o != Outcome::Applied));
+            let blocked =
+                self.after[i].iter().any(|b| matches!(self.states[*b], State::Ended(o) if o != Outcome::Applied));
             if blocked || self.stopped {
                 self.states[i] = State::Ended(Outcome::Skipped);
             } else if self.after[i].iter().all(|b| self.states[*b] == State::Ended(Outcome::Applied)) {
@@ -104,7 +109,11 @@ mod tests {
     use super::*;
 
     fn progress(after: &[&[usize]]) -> Progress {
-        Progress { states: vec![State::Waiting; after.len()], after: after.iter().map(|a| a.to_vec()).collect(), stopped: false }
+        Progress {
+            states: vec![State::Waiting; after.len()],
+            after: after.iter().map(|a| a.to_vec()).collect(),
+            stopped: false,
+        }
     }
 
     #[test]

@@ -83,7 +83,8 @@ impl Sources {
         let start = file.line_starts[line];
         let end = file.line_starts.get(line + 1).map_or(file.text.len(), |e| e - 1);
         let text = file.text.get(start..end).unwrap_or("").trim_end_matches('\r').to_owned();
-        let covered = file.text.get(span.start..span.end.min(end).max(span.start)).map_or(1, |t| t.trim_end().chars().count());
+        let covered =
+            file.text.get(span.start..span.end.min(end).max(span.start)).map_or(1, |t| t.trim_end().chars().count());
         (text, covered.max(1))
     }
 }

@@ -98,7 +98,14 @@ impl Member {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Step {
     /// CAM CreateRole.
-    CreateRole { name: String, description: String, trust: Document, session_duration: Option<u64>, console_login: Option<bool>, tags: Tags },
+    CreateRole {
+        name: String,
+        description: String,
+        trust: Document,
+        session_duration: Option<u64>,
+        console_login: Option<bool>,
+        tags: Tags,
+    },
     /// CAM UpdateRoleDescription.
     UpdateRoleDescription { name: String, description: String },
     /// CAM UpdateAssumeRolePolicy.

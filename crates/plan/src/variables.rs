@@ -48,7 +48,14 @@ const REFUSED_ENVIRONMENT: [&str; 5] = ["TENCENTCLOUD_", "ACTIONS_", "GITHUB_TOK
 
 impl Variables {
     /// Declares a variable: its value is the first of flag, file, `PROVISION_VAR_name`, its `env:`, its default.
-    pub(crate) fn declare(&mut self, name: &str, default: Option<String>, env: Option<&str>, sensitive: bool, given: &Given) {
+    pub(crate) fn declare(
+        &mut self,
+        name: &str,
+        default: Option<String>,
+        env: Option<&str>,
+        sensitive: bool,
+        given: &Given,
+    ) {
         let from_environment = |key: &str| given.environment.get(key).filter(|v| !v.is_empty()).cloned();
         let value = given
             .flags
@@ -100,7 +107,11 @@ impl Variables {
             Value::Map(entries) => {
                 for (key, value) in entries {
                     if key.text.contains("${") {
-                        findings.push(Diagnostic::error(Code::BadInterpolation, "an interpolation in a key").at(key.span).help("keys are plain text"));
+                        findings.push(
+                            Diagnostic::error(Code::BadInterpolation, "an interpolation in a key")
+                                .at(key.span)
+                                .help("keys are plain text"),
+                        );
                     }
                     self.interpolate(value, scope, findings);
                 }
@@ -138,7 +149,8 @@ impl Variables {
             out.push_str(&rest[..at]);
             let body = &rest[at + 2..];
             let Some(end) = body.find('}') else {
-                return Err(Diagnostic::error(Code::BadInterpolation, "`${` without `}`").help("write `$${` for a literal `${`"));
+                return Err(Diagnostic::error(Code::BadInterpolation, "`${` without `}`")
+                    .help("write `$${` for a literal `${`"));
             };
             let (value, sensitive) = self.resolve(body[..end].trim(), scope)?;
             out.push_str(&value);
@@ -156,11 +168,19 @@ impl Variables {
         }
         if let Some(name) = expression.strip_prefix("env.") {
             if REFUSED_ENVIRONMENT.iter().any(|p| name.starts_with(p)) {
-                return Err(Diagnostic::error(Code::RefusedEnvironment, format!("`{name}` holds credentials of the run")).help("use a variable of your own"));
+                return Err(Diagnostic::error(
+                    Code::RefusedEnvironment,
+                    format!("`{name}` holds credentials of the run"),
+                )
+                .help("use a variable of your own"));
             }
             let value = self.environment.get(name).filter(|v| !v.is_empty()).cloned();
             let Some(value) = value else {
-                return Err(Diagnostic::error(Code::UnsetVariable, format!("the environment variable `{name}` is not set")).help(format!("export {name}, or use a variable with a default")));
+                return Err(Diagnostic::error(
+                    Code::UnsetVariable,
+                    format!("the environment variable `{name}` is not set"),
+                )
+                .help(format!("export {name}, or use a variable with a default")));
             };
             self.secrets.insert(value.clone());
             return Ok((value, true));
@@ -168,8 +188,12 @@ impl Variables {
         match (expression, scope.stack, scope.region) {
             ("stack", Some(stack), _) => Ok((stack.to_owned(), false)),
             ("region", _, Some(region)) => Ok((region.to_owned(), false)),
-            ("stack" | "region", ..) => Err(Diagnostic::error(Code::BadInterpolation, format!("`${{{expression}}}` cannot be used here")).help("names take ${var.*} and ${env.*} only")),
-            _ => Err(Diagnostic::error(Code::BadInterpolation, format!("`${{{expression}}}` means nothing")).help("use ${var.NAME}, ${env.NAME}, ${stack} or ${region}; write `$${` for a literal `${`")),
+            ("stack" | "region", ..) => {
+                Err(Diagnostic::error(Code::BadInterpolation, format!("`${{{expression}}}` cannot be used here"))
+                    .help("names take ${var.*} and ${env.*} only"))
+            }
+            _ => Err(Diagnostic::error(Code::BadInterpolation, format!("`${{{expression}}}` means nothing"))
+                .help("use ${var.NAME}, ${env.NAME}, ${stack} or ${region}; write `$${` for a literal `${`")),
         }
     }
 
@@ -184,7 +208,8 @@ impl Variables {
         };
         match &variable.value {
             Some(value) => Ok((value.clone(), variable.sensitive)),
-            None => Err(Diagnostic::error(Code::UnsetVariable, format!("the variable `{name}` has no value")).help(variable.how.clone())),
+            None => Err(Diagnostic::error(Code::UnsetVariable, format!("the variable `{name}` has no value"))
+                .help(variable.how.clone())),
         }
     }
 }

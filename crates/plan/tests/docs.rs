@@ -21,7 +21,12 @@ fn page() -> String {
 
 /// The table rows between a heading and the next one, each as its cells.
 fn rows(page: &str, heading: &str) -> Vec<Vec<String>> {
-    let body: Vec<&str> = page.lines().skip_while(|l| *l != heading).skip(1).take_while(|l| !l.starts_with("## ") && !l.starts_with("### ")).collect();
+    let body: Vec<&str> = page
+        .lines()
+        .skip_while(|l| *l != heading)
+        .skip(1)
+        .take_while(|l| !l.starts_with("## ") && !l.starts_with("### "))
+        .collect();
     assert!(!body.is_empty(), "the page has no section `{heading}`");
     body.iter()
         .filter_map(|l| l.strip_prefix("| ")?.strip_suffix('|'))
@@ -66,7 +71,10 @@ fn no_section_tells_of_a_key_that_does_not_exist() {
         for row in rows(&page, &heading) {
             let Some(key) = key(&row) else { continue };
             let head = key.split(['.', '[']).next().unwrap_or(key);
-            assert!(keys.contains(&head), "`{key}` stands in `{heading}` of docs/manifest.md, and a manifest does not take it");
+            assert!(
+                keys.contains(&head),
+                "`{key}` stands in `{heading}` of docs/manifest.md, and a manifest does not take it"
+            );
         }
     }
 }
@@ -110,7 +118,10 @@ fn limits_are_told_as_they_are_checked() {
     for (heading, wanted, text) in expected {
         let rows = rows(&page, heading);
         let row = rows.iter().find(|r| key(r) == Some(wanted)).unwrap();
-        assert!(row[1..].join(" | ").contains(&text), "`{wanted}` in `{heading}` of docs/manifest.md does not say `{text}`");
+        assert!(
+            row[1..].join(" | ").contains(&text),
+            "`{wanted}` in `{heading}` of docs/manifest.md does not say `{text}`"
+        );
     }
     for event in limits::MPS_EVENTS {
         assert!(rows(&page, "### mps").iter().any(|r| r[1].contains(event)), "the section on mps lacks {event}");
@@ -120,8 +131,10 @@ fn limits_are_told_as_they_are_checked() {
 #[test]
 fn every_finding_stands_there_with_its_title_and_way_out() {
     let documented = rows(&page(), "## Findings");
-    let told: Vec<[&str; 3]> = documented.iter().filter(|r| key(r).is_some()).map(|r| [&*r[0], &*r[1], &*r[2]]).collect();
+    let told: Vec<[&str; 3]> =
+        documented.iter().filter(|r| key(r).is_some()).map(|r| [&*r[0], &*r[1], &*r[2]]).collect();
     let codes: Vec<String> = Code::ALL.iter().map(|c| format!("`{}`", c.as_str())).collect();
-    let wanted: Vec<[&str; 3]> = Code::ALL.iter().zip(&codes).map(|(c, code)| [code.as_str(), c.title(), c.explanation()]).collect();
+    let wanted: Vec<[&str; 3]> =
+        Code::ALL.iter().zip(&codes).map(|(c, code)| [code.as_str(), c.title(), c.explanation()]).collect();
     assert_eq!(told, wanted, "the table of findings in docs/manifest.md differs from crates/plan/src/diagnostic.rs");
 }

@@ -8,7 +8,10 @@ use plan::variables::Given;
 fn load(name: &str, text: &str) -> (Sources, Manifest) {
     let mut sources = Sources::default();
     let file = sources.add(name, text);
-    let given = Given { environment: [("WECOM_WEBHOOK_KEY".to_owned(), "canary-secret".to_owned())].into(), ..Given::default() };
+    let given = Given {
+        environment: [("WECOM_WEBHOOK_KEY".to_owned(), "canary-secret".to_owned())].into(),
+        ..Given::default()
+    };
     let manifest = read(&sources, file, &given);
     (sources, manifest)
 }
@@ -105,8 +108,19 @@ functions:
       u: { type: mps, event: WorkflowTsk }
 ";
     let expected = [
-        "P014 1:8", "P014 2:9", "P010 6:5", "P014 4:3", "P015 11:11", "P014 5:14", "P013 7:13", "P012 8:14", "P014 10:33",
-        "P014 10:33", "P014 10:27", "P014 13:31", "P014 14:30",
+        "P014 1:8",
+        "P014 2:9",
+        "P010 6:5",
+        "P014 4:3",
+        "P015 11:11",
+        "P014 5:14",
+        "P013 7:13",
+        "P012 8:14",
+        "P014 10:33",
+        "P014 10:33",
+        "P014 10:27",
+        "P014 13:31",
+        "P014 14:30",
     ];
     assert_eq!(findings(text), expected);
 }
@@ -121,10 +135,19 @@ fn rules_across_resources_hold() {
     assert_eq!(codes(&base(&f("a1", ", namespace: media"))), ["P032"]);
     let mps = ", triggers: { t: { type: mps, event: WorkflowTask } }";
     assert_eq!(codes(&base(&(f("a1", mps) + &f("b1", mps)))), ["P034"]);
-    assert_eq!(codes(&base(&f("a1", ", type: http, triggers: { t: { type: timer, cron: '0 0 3 * * * *' } }"))), ["P015"]);
+    assert_eq!(
+        codes(&base(&f("a1", ", type: http, triggers: { t: { type: timer, cron: '0 0 3 * * * *' } }"))),
+        ["P015"]
+    );
     assert_eq!(codes(&base(&f("a1", ", log: { logset: a, topic: b }"))), ["P039"]);
     assert_eq!(codes(&base(&f("a1", ", aliases: {}"))), ["P016"]);
-    assert_eq!(codes(&base(&f("a1", ", environment: { URL: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=693a91f6-7xxx-4bc4' }"))), ["P037"]);
+    assert_eq!(
+        codes(&base(&f(
+            "a1",
+            ", environment: { URL: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=693a91f6-7xxx-4bc4' }"
+        ))),
+        ["P037"]
+    );
     let big = "x".repeat(4100);
     assert_eq!(codes(&base(&f("a1", &format!(", environment: {{ BIG: {big} }}")))), ["P038"]);
     assert_eq!(codes("stack: s1\nroles: { x: { external: true, trust: [a] } }\n"), ["P015"]);

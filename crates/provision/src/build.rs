@@ -44,7 +44,8 @@ pub(crate) fn packages(
             Some(archive) => archive.clone(),
             None => {
                 let rebuild = options.rebuild.iter().any(|a| a == function.address.as_str());
-                let archive = package(tree, &function.code, options, rebuild, stop, say).map_err(|e| failed(&function.address, e))?;
+                let archive = package(tree, &function.code, options, rebuild, stop, say)
+                    .map_err(|e| failed(&function.address, e))?;
                 if archive.bytes.len() > INLINE_LIMIT {
                     return Err(CommandError::Local {
                         doing: format!("the package of {} has {} bytes", function.address, archive.bytes.len()),
@@ -64,10 +65,21 @@ fn failed(address: &ResourceAddress, error: PackageError) -> CommandError {
     if matches!(error, PackageError::Stopped { .. }) {
         return CommandError::Interrupted;
     }
-    CommandError::Local { doing: format!("cannot package the code of {address}"), help: error.help(), source: error.into() }
+    CommandError::Local {
+        doing: format!("cannot package the code of {address}"),
+        help: error.help(),
+        source: error.into(),
+    }
 }
 
-fn package(tree: &Tree, code: &CodeDeclaration, options: &BuildOptions, rebuild: bool, stop: &Stop, say: &mut dyn FnMut(&str)) -> Result<Archive, PackageError> {
+fn package(
+    tree: &Tree,
+    code: &CodeDeclaration,
+    options: &BuildOptions,
+    rebuild: bool,
+    stop: &Stop,
+    say: &mut dyn FnMut(&str),
+) -> Result<Archive, PackageError> {
     match code {
         CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude),
         CodeDeclaration::Zip { path } => package::zip(tree, path),
@@ -76,7 +88,8 @@ fn package(tree: &Tree, code: &CodeDeclaration, options: &BuildOptions, rebuild:
             let out = options.folder.join(".provision/packages");
             let identity = cargo::identify(tree, package, inputs)?;
             if options.no_build {
-                let path = cargo::prebuilt(&identity, &out).ok_or_else(|| PackageError::Missing { path: out.join(format!("{}.zip", identity.digest)) })?;
+                let path = cargo::prebuilt(&identity, &out)
+                    .ok_or_else(|| PackageError::Missing { path: out.join(format!("{}.zip", identity.digest)) })?;
                 return package::load(&path);
             }
             let reuse = if rebuild { cargo::Reuse::Never } else { cargo::Reuse::Allowed };
@@ -91,6 +104,8 @@ fn package(tree: &Tree, code: &CodeDeclaration, options: &BuildOptions, rebuild:
             package::load(&path)
         }
         // Nothing of these stands on this machine.
-        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => package::inline(&BTreeMap::new()),
+        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
+            package::inline(&BTreeMap::new())
+        }
     }
 }

@@ -82,7 +82,12 @@ impl CommandError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage { .. } | Self::Findings { .. } | Self::Call { .. } | Self::Credentials(_) | Self::Local { .. } | Self::Partial { .. } => exit::FAILED,
+            Self::Usage { .. }
+            | Self::Findings { .. }
+            | Self::Call { .. }
+            | Self::Credentials(_)
+            | Self::Local { .. }
+            | Self::Partial { .. } => exit::FAILED,
             Self::Refused { .. } => exit::REFUSED,
             Self::Interrupted => exit::INTERRUPTED,
         }
@@ -114,6 +119,9 @@ impl CommandError {
             Self::Usage { help, .. } | Self::Refused { help, .. } | Self::Local { help, .. } => help.clone(),
             Self::Findings { .. } => Some("nothing was changed; `provision explain CODE` says more about a code".to_owned()),
             Self::Call { source, .. } if source.is_permission_denied() => Some("these credentials may not do that; ask for the action named".to_owned()),
+            Self::Call { source, .. } if matches!(source.kind(), tencentcloud::ErrorKind::NotSent(tencentcloud::NotSent::Credentials(_))) => {
+                Some("set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, name a --profile, or try it all with --local".to_owned())
+            }
             Self::Call { source, .. } if matches!(source.kind(), tencentcloud::ErrorKind::NotSent(_)) => {
                 Some("nothing reached the service: check --endpoint, proxies and the network".to_owned())
             }
@@ -159,7 +167,8 @@ pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
 /// The exit code of a set of findings: a refusal is 3 unless a fault of the manifest makes it 1.
 #[must_use]
 pub fn findings_exit(findings: &[Diagnostic]) -> u8 {
-    let errors: Vec<&Diagnostic> = findings.iter().filter(|f| f.severity == plan::diagnostic::Severity::Error).collect();
+    let errors: Vec<&Diagnostic> =
+        findings.iter().filter(|f| f.severity == plan::diagnostic::Severity::Error).collect();
     if errors.is_empty() {
         exit::DONE
     } else if errors.iter().any(|f| !f.refusal) {
@@ -172,7 +181,12 @@ pub fn findings_exit(findings: &[Diagnostic]) -> u8 {
 /// The exit code of several stacks: 130, else 1, else 3, else 2 (design section 4).
 #[must_use]
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
-    let rank = |code: u8| [exit::INTERRUPTED, exit::FAILED, exit::REFUSED, exit::PENDING].iter().position(|c| *c == code).unwrap_or(usize::MAX);
+    let rank = |code: u8| {
+        [exit::INTERRUPTED, exit::FAILED, exit::REFUSED, exit::PENDING]
+            .iter()
+            .position(|c| *c == code)
+            .unwrap_or(usize::MAX)
+    };
     codes.into_iter().min_by_key(|c| rank(*c)).unwrap_or(exit::DONE)
 }
 

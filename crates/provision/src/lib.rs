@@ -50,7 +50,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
     let code = runtime.block_on(async {
         let stop = Stop::default();
         if !matches!(command, Command::Local(_)) {
-            tokio::spawn(watch_signals(stop.clone(), matches!(command, Command::Apply(_) | Command::Destroy(_) | Command::Package(_))));
+            tokio::spawn(watch_signals(
+                stop.clone(),
+                matches!(command, Command::Apply(_) | Command::Destroy(_) | Command::Package(_)),
+            ));
         }
         match &command {
             Command::Validate => commands::validate::run(&mut run),
@@ -119,11 +122,16 @@ fn usage(error: &clap::Error, arguments: &[OsString], mut world: World) -> u8 {
         let _ = write!(world.out, "{text}");
         return exit::DONE;
     }
-    let wants_json = arguments.windows(2).any(|w| w[0] == "--format" && w[1] == "json") || arguments.iter().any(|a| a == "--format=json");
+    let wants_json = arguments.windows(2).any(|w| w[0] == "--format" && w[1] == "json")
+        || arguments.iter().any(|a| a == "--format=json");
     if wants_json {
         let message = text.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let failure = CommandError::Usage { message, help: Some("see --help".to_owned()) };
-        let _ = writeln!(world.out, "{}", serde_json::json!({ "format_version": "1", "stacks": [], "diagnostics": [], "error": failure.json() }));
+        let _ = writeln!(
+            world.out,
+            "{}",
+            serde_json::json!({ "format_version": "1", "stacks": [], "diagnostics": [], "error": failure.json() })
+        );
     }
     let _ = write!(world.err, "{text}");
     exit::FAILED

@@ -59,7 +59,10 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<
         for name in &global.stack {
             if !loaded.stacks.iter().any(|s| &s.stack.name == name) && loaded.errors() == 0 {
                 let known: Vec<&str> = loaded.stacks.iter().map(|s| s.stack.name.as_str()).collect();
-                return Err(CommandError::Usage { message: format!("no manifest declares the stack `{name}`"), help: Some(format!("declared are: {}", known.join(", "))) });
+                return Err(CommandError::Usage {
+                    message: format!("no manifest declares the stack `{name}`"),
+                    help: Some(format!("declared are: {}", known.join(", "))),
+                });
             }
         }
         loaded.stacks.retain(|s| global.stack.contains(&s.stack.name));
@@ -76,24 +79,43 @@ fn variables(global: &Global, world: &World) -> Result<Given, CommandError> {
     let mut given = Given { environment: world.environment.clone(), ..Given::default() };
     for pair in &global.var {
         let Some((name, value)) = pair.split_once('=') else {
-            return Err(CommandError::Usage { message: "--var takes NAME=VALUE".to_owned(), help: Some("such as --var log_level=debug".to_owned()) });
+            return Err(CommandError::Usage {
+                message: "--var takes NAME=VALUE".to_owned(),
+                help: Some("such as --var log_level=debug".to_owned()),
+            });
         };
         given.flags.insert(name.to_owned(), value.to_owned());
     }
     for file in &global.var_file {
         let path = world.folder.join(file);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| CommandError::Local { doing: format!("cannot read the variable file {}", file.display()), source: e.into(), help: None })?;
+        let text = std::fs::read_to_string(&path).map_err(|e| CommandError::Local {
+            doing: format!("cannot read the variable file {}", file.display()),
+            source: e.into(),
+            help: None,
+        })?;
         let mut sources = Sources::default();
         let id = sources.add(file.display().to_string(), text);
-        let node = plan::syntax::parse(sources.name(id), sources.text(id), id).map_err(|found| CommandError::Usage {
-            message: format!("the variable file {} cannot be read: {}", file.display(), found.first().map_or("", |f| f.message.as_str())),
-            help: Some("write NAME: VALUE lines (YAML) or NAME = \"VALUE\" (TOML)".to_owned()),
-        })?;
+        let node =
+            plan::syntax::parse(sources.name(id), sources.text(id), id).map_err(|found| CommandError::Usage {
+                message: format!(
+                    "the variable file {} cannot be read: {}",
+                    file.display(),
+                    found.first().map_or("", |f| f.message.as_str())
+                ),
+                help: Some("write NAME: VALUE lines (YAML) or NAME = \"VALUE\" (TOML)".to_owned()),
+            })?;
         let plan::syntax::Value::Map(entries) = node.value else { continue };
         for (key, value) in entries {
             let plan::syntax::Value::Scalar { text, .. } = value.value else {
-                return Err(CommandError::Usage { message: format!("the variable file {} is not flat: `{}` is {}", file.display(), key.text, value.kind()), help: None });
+                return Err(CommandError::Usage {
+                    message: format!(
+                        "the variable file {} is not flat: `{}` is {}",
+                        file.display(),
+                        key.text,
+                        value.kind()
+                    ),
+                    help: None,
+                });
             };
             given.files.insert(key.text, text);
         }
@@ -109,12 +131,19 @@ fn manifest_files(global: &Global, folder: &Path) -> Result<Vec<PathBuf>, Comman
         let full = folder.join(path);
         if !full.is_dir() {
             if global.file.is_empty() {
-                return Err(CommandError::Usage { message: "there is no folder `manifests` here".to_owned(), help: Some("name a manifest with -f FILE".to_owned()) });
+                return Err(CommandError::Usage {
+                    message: "there is no folder `manifests` here".to_owned(),
+                    help: Some("name a manifest with -f FILE".to_owned()),
+                });
             }
             files.push(path.clone());
             continue;
         }
-        let unlistable = |e: std::io::Error| CommandError::Local { doing: format!("cannot list {}", path.display()), source: e.into(), help: None };
+        let unlistable = |e: std::io::Error| CommandError::Local {
+            doing: format!("cannot list {}", path.display()),
+            source: e.into(),
+            help: None,
+        };
         let mut found: Vec<PathBuf> = std::fs::read_dir(&full)
             .map_err(unlistable)?
             .filter_map(Result::ok)
@@ -122,7 +151,10 @@ fn manifest_files(global: &Global, folder: &Path) -> Result<Vec<PathBuf>, Comman
             .filter(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "toml"))
             .collect();
         if found.is_empty() {
-            return Err(CommandError::Usage { message: format!("no manifest in {}", path.display()), help: Some("manifests end in .yaml, .yml or .toml".to_owned()) });
+            return Err(CommandError::Usage {
+                message: format!("no manifest in {}", path.display()),
+                help: Some("manifests end in .yaml, .yml or .toml".to_owned()),
+            });
         }
         found.sort();
         files.append(&mut found);
@@ -143,10 +175,20 @@ fn read(path: &Path, world: &World, global: &Global, given: &Given, loaded: &mut
             let message = format!("{} bytes in one manifest, {} are read", meta.len(), plan::syntax::MAX_BYTES);
             return unreadable(loaded, Code::TooLarge, message, String::new(), 0);
         }
-        Ok(meta) if !meta.is_file() => return unreadable(loaded, Code::Unreadable, "this is no regular file".to_owned(), String::new(), 0),
+        Ok(meta) if !meta.is_file() => {
+            return unreadable(loaded, Code::Unreadable, "this is no regular file".to_owned(), String::new(), 0);
+        }
         _ => match std::fs::read(&full) {
             Ok(bytes) => bytes,
-            Err(error) => return unreadable(loaded, Code::Unreadable, format!("cannot read this file: {error}"), String::new(), 0),
+            Err(error) => {
+                return unreadable(
+                    loaded,
+                    Code::Unreadable,
+                    format!("cannot read this file: {error}"),
+                    String::new(),
+                    0,
+                );
+            }
         },
     };
     let text = match String::from_utf8(bytes) {
@@ -205,8 +247,13 @@ pub(crate) fn declaration_key(code: &CodeDeclaration) -> String {
         CodeDeclaration::Cargo { package, inputs } => format!("cargo\0{package}\0{}", inputs.join("\0")),
         CodeDeclaration::Dir { path, exclude } => format!("dir\0{path}\0{}", exclude.join("\0")),
         CodeDeclaration::Zip { path } => format!("zip\0{path}"),
-        CodeDeclaration::Inline { files } => format!("inline\0{}", files.iter().map(|(k, v)| format!("{}:{k}{}:{v}", k.len(), v.len())).collect::<String>()),
-        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => code.reference_digest().unwrap_or_default(),
+        CodeDeclaration::Inline { files } => format!(
+            "inline\0{}",
+            files.iter().map(|(k, v)| format!("{}:{k}{}:{v}", k.len(), v.len())).collect::<String>()
+        ),
+        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
+            code.reference_digest().unwrap_or_default()
+        }
     }
 }
 
@@ -216,13 +263,17 @@ fn identify_one(tree: &Tree, code: &CodeDeclaration) -> Result<String, PackageEr
         CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude).map(|a| a.digest),
         CodeDeclaration::Zip { path } => package::zip(tree, path).map(|a| a.digest),
         CodeDeclaration::Inline { files } => package::inline(files).map(|a| a.digest),
-        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => Ok(code.reference_digest().unwrap_or_default()),
+        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
+            Ok(code.reference_digest().unwrap_or_default())
+        }
     }
 }
 
 fn finding(function: &FunctionResource, error: &PackageError, tree: &Tree) -> Diagnostic {
     let code = match error {
-        PackageError::AbsolutePath { .. } | PackageError::OutsideTree { .. } | PackageError::EscapingLink { .. } => Code::BadPath,
+        PackageError::AbsolutePath { .. } | PackageError::OutsideTree { .. } | PackageError::EscapingLink { .. } => {
+            Code::BadPath
+        }
         _ => Code::BadCode,
     };
     let top = format!("{}/", tree.top.display());

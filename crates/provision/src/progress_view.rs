@@ -32,7 +32,8 @@ struct Live {
 
 impl View {
     pub(crate) fn new(plan: &Plan, live: bool, style: Style, secrets: Secrets, talk: bool) -> Self {
-        let names: Vec<String> = plan.changes.iter().map(|c| format!("{} {}", c.action.word(), visible(c.address.as_str()))).collect();
+        let names: Vec<String> =
+            plan.changes.iter().map(|c| format!("{} {}", c.action.word(), visible(c.address.as_str()))).collect();
         let live = live.then(|| {
             let all = MultiProgress::new();
             let total = all.add(ProgressBar::new(names.len() as u64));
@@ -67,7 +68,8 @@ impl View {
                     Outcome::Failed | Outcome::Unknown | Outcome::Skipped => self.style.red(outcome.word()),
                 };
                 let why = trouble.map_or_else(String::new, |t| format!(": {}", t.message));
-                let line = self.secrets.filter(&format!("{mark} {} ({:.1} s){why}", self.names[*index], took.as_secs_f64()));
+                let line =
+                    self.secrets.filter(&format!("{mark} {} ({:.1} s){why}", self.names[*index], took.as_secs_f64()));
                 match &mut self.live {
                     Some(live) => {
                         if let Some(row) = live.rows.remove(index) {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use localcloud::LocalCloud;
-use tencentcloud::{CallRecord, Client, ClientConfig, Credentials, Environment, Keys, Network, Outcome, RateMode, ResolveOptions, Url};
+use tencentcloud::{
+    CallRecord, Client, ClientConfig, Credentials, Environment, Keys, Network, Outcome, RateMode, ResolveOptions, Url,
+};
 
 use crate::cli::{Global, Rate};
 use crate::error::CommandError;
@@ -29,7 +31,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Opens a session. `account` is what the manifests name, for the embedded cloud to take.
-    pub(crate) async fn open(global: &Global, world: &World, secrets: &Secrets, account: Option<&str>) -> Result<Self, CommandError> {
+    pub(crate) async fn open(
+        global: &Global,
+        world: &World,
+        secrets: &Secrets,
+        account: Option<&str>,
+    ) -> Result<Self, CommandError> {
         let mut environment = Environment::default();
         for (name, value) in &world.environment {
             environment = environment.with(name, value);
@@ -39,17 +46,27 @@ impl Session {
         }
         let local = global.local || world.variable("PROVISION_LOCAL").is_some_and(|v| v != "0");
         if local && global.endpoint.is_some() {
-            return Err(CommandError::Usage { message: "--local and --endpoint exclude each other".to_owned(), help: Some("unset PROVISION_ENDPOINT or PROVISION_LOCAL".to_owned()) });
+            return Err(CommandError::Usage {
+                message: "--local and --endpoint exclude each other".to_owned(),
+                help: Some("unset PROVISION_ENDPOINT or PROVISION_LOCAL".to_owned()),
+            });
         }
         let (endpoint, credentials, embedded) = if local {
             let (address, embedded) = local_cloud(world, account).await?;
             (Some(address), Credentials::fixed(Keys::new("local", "local")), embedded)
         } else {
             let options = ResolveOptions { profile: global.profile.clone(), ..ResolveOptions::default() };
-            let credentials = Credentials::resolve(&environment, &options).map_err(|e| CommandError::Credentials(Box::new(e)))?;
+            let credentials =
+                Credentials::resolve(&environment, &options).map_err(|e| CommandError::Credentials(Box::new(e)))?;
             (endpoint(global)?, credentials, None)
         };
-        for name in ["TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN", "TENCENTCLOUD_SESSION_TOKEN", "PROVISION_DIGEST_KEY"] {
+        for name in [
+            "TENCENTCLOUD_SECRET_KEY",
+            "TENCENTCLOUD_TOKEN",
+            "TENCENTCLOUD_SECURITY_TOKEN",
+            "TENCENTCLOUD_SESSION_TOKEN",
+            "PROVISION_DIGEST_KEY",
+        ] {
             secrets.add(world.variable(name));
         }
         let mut config = ClientConfig::new(credentials);
@@ -63,7 +80,8 @@ impl Session {
         if global.verbose > 0 {
             config.on_call = Some(Arc::new(say_call));
         }
-        let local = config.endpoint.as_ref().filter(|_| local).and_then(|u| Some(format!("{}:{}", u.host_str()?, u.port()?)));
+        let local =
+            config.endpoint.as_ref().filter(|_| local).and_then(|u| Some(format!("{}:{}", u.host_str()?, u.port()?)));
         Ok(Self { client: Client::new(config), embedded, local })
     }
 
@@ -89,21 +107,24 @@ fn endpoint(global: &Global) -> Result<Option<Url>, CommandError> {
     let Some(text) = global.endpoint.as_deref().filter(|t| !t.is_empty()) else { return Ok(None) };
     match Url::parse(text) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.host_str().is_some() => Ok(Some(url)),
-        _ => Err(CommandError::Usage { message: format!("`{text}` is no endpoint"), help: Some("such as http://127.0.0.1:7300".to_owned()) }),
+        _ => Err(CommandError::Usage {
+            message: format!("`{text}` is no endpoint"),
+            help: Some("such as http://127.0.0.1:7300".to_owned()),
+        }),
     }
 }
 
 /// The address of a serving local cloud, or of one started in this process.
 async fn local_cloud(world: &World, account: Option<&str>) -> Result<(Url, Option<LocalCloud>), CommandError> {
     let folder = world.folder.join(LOCAL_FOLDER);
-    let failed = |doing: &str, source: Box<dyn std::error::Error + Send + Sync>, help: Option<&str>| CommandError::Local {
-        doing: doing.to_owned(),
-        source,
-        help: help.map(str::to_owned),
+    let failed = |doing: &str, source: Box<dyn std::error::Error + Send + Sync>, help: Option<&str>| {
+        CommandError::Local { doing: doing.to_owned(), source, help: help.map(str::to_owned) }
     };
     if let Ok(text) = std::fs::read_to_string(folder.join(ADDRESS_FILE)) {
         let address = text.trim().trim_start_matches("http://");
-        if tokio::time::timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(address)).await.is_ok_and(|c| c.is_ok())
+        if tokio::time::timeout(Duration::from_secs(1), tokio::net::TcpStream::connect(address))
+            .await
+            .is_ok_and(|c| c.is_ok())
             && let Ok(url) = Url::parse(&format!("http://{address}"))
         {
             return Ok((url, None));
@@ -113,13 +134,23 @@ async fn local_cloud(world: &World, account: Option<&str>) -> Result<(Url, Optio
     if let Some(account) = account {
         account.clone_into(&mut options.account);
     }
-    let cloud = LocalCloud::start(options).await.map_err(|e| failed("cannot start the local cloud", e.into(), Some("another command may be using .provision/local; `provision local` lets several share it")))?;
-    let url = Url::parse(&format!("http://{}", cloud.address())).map_err(|e| failed("cannot reach the local cloud", e.into(), None))?;
+    let cloud = LocalCloud::start(options).await.map_err(|e| {
+        failed(
+            "cannot start the local cloud",
+            e.into(),
+            Some("another command may be using .provision/local; `provision local` lets several share it"),
+        )
+    })?;
+    let url = Url::parse(&format!("http://{}", cloud.address()))
+        .map_err(|e| failed("cannot reach the local cloud", e.into(), None))?;
     Ok((url, Some(cloud)))
 }
 
 /// One line per call on stderr. Never bodies.
-#[expect(clippy::print_stderr, reason = "calls end on any thread; a line is written whole and holds no value of a request")]
+#[expect(
+    clippy::print_stderr,
+    reason = "calls end on any thread; a line is written whole and holds no value of a request"
+)]
 fn say_call(call: &CallRecord) {
     let region = call.region.as_deref().unwrap_or("-");
     let outcome = match &call.outcome {
@@ -130,5 +161,11 @@ fn say_call(call: &CallRecord) {
         _ => "?",
     };
     let request = call.request_id.as_deref().unwrap_or("-");
-    eprintln!("call {} {} {region} try {} {outcome} {} ms {request}", call.service, call.action, call.attempt, call.duration.as_millis());
+    eprintln!(
+        "call {} {} {region} try {} {outcome} {} ms {request}",
+        call.service,
+        call.action,
+        call.attempt,
+        call.duration.as_millis()
+    );
 }

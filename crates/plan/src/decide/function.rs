@@ -36,7 +36,8 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
         decision.steps = write.create();
         return decision;
     };
-    let ownership = mark::ownership(context.stack, &observed.function.tags, observed.mark.as_ref(), Some(&write.mark.identity));
+    let ownership =
+        mark::ownership(context.stack, &observed.function.tags, observed.mark.as_ref(), Some(&write.mark.identity));
     let what = format!("function `{}` in {}/{}", desired.name, desired.region, desired.namespace);
     let claimed = match claim(&ownership, &desired.adopt, context.stack, &desired.address, &desired.origin, &what) {
         Ok(claimed) => claimed,
@@ -70,7 +71,10 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
     let mut decision = Decision::new(
         Action::Replace,
         cause,
-        format!("{} cannot be changed in place; the function is down until {them} took effect", requires_replace.join(", ")),
+        format!(
+            "{} cannot be changed in place; the function is down until {them} took effect",
+            requires_replace.join(", ")
+        ),
     );
     decision.requires_replace = requires_replace;
     decision.events_may_be_missed = true;
@@ -149,18 +153,24 @@ impl<'a> Write<'a> {
         claimed: Option<AttributeChange>,
     ) -> Vec<AttributeChange> {
         let mut attributes = Vec::new();
-        let carried = observed.mark.as_ref().filter(|m| m.identity == self.mark.identity).and_then(|m| m.code.as_deref());
+        let carried =
+            observed.mark.as_ref().filter(|m| m.identity == self.mark.identity).and_then(|m| m.code.as_deref());
         let image_drifted = match (&self.desired.code, &observed.image) {
             (CodeDeclaration::Image(image), Some(present)) => !image.is_served_by(present),
             (CodeDeclaration::Image(_), None) => true,
             _ => false,
         };
         if carried != Some(self.code.digest.as_str()) || image_drifted {
-            let before = if image_drifted && carried == Some(self.code.digest.as_str()) { Some("changed") } else { carried };
+            let before =
+                if image_drifted && carried == Some(self.code.digest.as_str()) { Some("changed") } else { carried };
             attributes.push(self.code_change(before));
         }
         let compared = comparable(self.desired, &observed.function, context);
-        attributes.extend(COMPARISON.diff(&self.desired.function.attributes(), &compared.attributes(), &self.desired.origin));
+        attributes.extend(COMPARISON.diff(
+            &self.desired.function.attributes(),
+            &compared.attributes(),
+            &self.desired.origin,
+        ));
         attributes.extend(claimed);
         attributes
     }
@@ -181,7 +191,11 @@ impl<'a> Write<'a> {
             steps.push(Step::PutReservedConcurrency { key: self.key(), megabytes });
         }
         if let Some(config) = self.desired.function.asynchronous {
-            steps.push(Step::UpdateEventInvokeConfig { key: self.key(), retries: config.retries, max_age: config.max_age });
+            steps.push(Step::UpdateEventInvokeConfig {
+                key: self.key(),
+                retries: config.retries,
+                max_age: config.max_age,
+            });
         }
         steps
     }
@@ -200,7 +214,11 @@ impl<'a> Write<'a> {
         let function = &self.desired.function;
         let mut steps = Vec::new();
         if differs("code") || differs("handler") {
-            steps.push(Step::UpdateFunctionCode { key: self.key(), code: self.code.clone(), handler: function.handler.clone() });
+            steps.push(Step::UpdateFunctionCode {
+                key: self.key(),
+                code: self.code.clone(),
+                handler: function.handler.clone(),
+            });
         }
         let (set, remove) = tag_changes(&self.tags, &observed.function.tags, context.ignore_tags);
         if !set.is_empty() {
@@ -216,7 +234,11 @@ impl<'a> Write<'a> {
             });
         }
         if let (true, Some(config)) = (attributes.iter().any(|a| a.path.starts_with("async.")), function.asynchronous) {
-            steps.push(Step::UpdateEventInvokeConfig { key: self.key(), retries: config.retries, max_age: config.max_age });
+            steps.push(Step::UpdateEventInvokeConfig {
+                key: self.key(),
+                retries: config.retries,
+                max_age: config.max_age,
+            });
         }
         let mut members: BTreeSet<Member> = attributes.iter().filter_map(|a| Member::of(&a.path)).collect();
         if observed.mark.as_ref() != Some(&self.mark) {
@@ -258,12 +280,20 @@ pub fn configuration_digest(desired: &FunctionResource, function: &Function, wit
         .collect();
     let attributes: Attributes = function.attributes();
     let list = COMPARISON.digestible(&attributes, &managed, &desired.origin);
-    mark::digest(list.iter().flat_map(|(path, value)| [path.clone(), value.to_string()]).collect::<Vec<_>>().iter().map(String::as_str))
+    mark::digest(
+        list.iter()
+            .flat_map(|(path, value)| [path.clone(), value.to_string()])
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str),
+    )
 }
 
 /// Who made the difference, told from the digest A that the last apply left (design section 5).
 fn cause(desired: &FunctionResource, observed: &ObservedFunction, write: &Write<'_>) -> Cause {
-    let Some(applied) = observed.mark.as_ref().filter(|m| m.identity == write.mark.identity) else { return Cause::Unknown };
+    let Some(applied) = observed.mark.as_ref().filter(|m| m.identity == write.mark.identity) else {
+        return Cause::Unknown;
+    };
     let Some(configuration) = &applied.configuration else { return Cause::Unknown };
     let mut cleaned = observed.function.clone();
     cleaned.tags.retain(|k, _| !k.starts_with("provision-"));
@@ -273,9 +303,12 @@ fn cause(desired: &FunctionResource, observed: &ObservedFunction, write: &Write<
     }
     // A declared attribute of the kind that is left alone when omitted may not have been declared last time,
     // and ignored tags may have come since: any reading that explains the digest is accepted.
-    let explains = |function: &Function| subsets().iter().any(|without| configuration_digest(desired, function, without) == *configuration);
+    let explains = |function: &Function| {
+        subsets().iter().any(|without| configuration_digest(desired, function, without) == *configuration)
+    };
     let manifest_moved = !explains(&desired.function) || applied.code.as_deref() != Some(write.code.digest.as_str());
-    let cloud_moved = !explains(&cleaned) && !explains(&Function { tags: desired.function.tags.clone(), ..cleaned.clone() });
+    let cloud_moved =
+        !explains(&cleaned) && !explains(&Function { tags: desired.function.tags.clone(), ..cleaned.clone() });
     match (manifest_moved, cloud_moved) {
         (false, true) => Cause::Cloud,
         (true, false) => Cause::Manifest,
@@ -286,6 +319,8 @@ fn cause(desired: &FunctionResource, observed: &ObservedFunction, write: &Write<
 
 fn subsets() -> Vec<BTreeSet<&'static str>> {
     (0..1u32 << LEFT_ALONE.len())
-        .map(|bits| LEFT_ALONE.iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).map(|(_, name)| *name).collect())
+        .map(|bits| {
+            LEFT_ALONE.iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).map(|(_, name)| *name).collect()
+        })
         .collect()
 }

@@ -33,12 +33,24 @@ pub struct Context<'a> {
 }
 
 /// Whether an existing object may be touched; if so, the halves of the mark that are missing, in words.
-fn claim(ownership: &Ownership, adopt: &Adopt, stack: &str, address: &ResourceAddress, origin: &Origin, what: &str) -> Result<Option<AttributeChange>, Diagnostic> {
+fn claim(
+    ownership: &Ownership,
+    adopt: &Adopt,
+    stack: &str,
+    address: &ResourceAddress,
+    origin: &Origin,
+    what: &str,
+) -> Result<Option<AttributeChange>, Diagnostic> {
     let change = |before: Json| {
-        Some(AttributeChange { path: "ownership".to_owned(), before: Side { value: before, guarded: false }, after: Side { value: Json::String(stack.to_owned()), guarded: false } })
+        Some(AttributeChange {
+            path: "ownership".to_owned(),
+            before: Side { value: before, guarded: false },
+            after: Side { value: Json::String(stack.to_owned()), guarded: false },
+        })
     };
     let foreign = |owner: &str, help: String| {
-        let mut finding = Diagnostic::refusal(Code::Foreign, format!("{what} exists and {owner}")).on(address).help(help);
+        let mut finding =
+            Diagnostic::refusal(Code::Foreign, format!("{what} exists and {owner}")).on(address).help(help);
         finding.span = origin.span;
         finding
     };
@@ -48,10 +60,14 @@ fn claim(ownership: &Ownership, adopt: &Adopt, stack: &str, address: &ResourceAd
         (Ownership::Ours { tag: false, .. }, _) => Ok(change(Json::String("description line only".to_owned()))),
         (Ownership::Unmarked, Adopt::Unmarked | Adopt::From(_)) => Ok(change(Json::Null)),
         (Ownership::Other(owner), Adopt::From(wanted)) if owner == wanted => Ok(change(Json::String(owner.clone()))),
-        (Ownership::Unmarked, Adopt::No) => Err(foreign("carries no mark of a stack", "set `adopt: true` to take it over as it is, or choose another name".to_owned())),
-        (Ownership::Other(owner), Adopt::No | Adopt::Unmarked | Adopt::From(_)) => {
-            Err(foreign(&format!("belongs to stack `{owner}`"), format!("set `adopt: {owner}` to take it from that stack, or choose another name")))
-        }
+        (Ownership::Unmarked, Adopt::No) => Err(foreign(
+            "carries no mark of a stack",
+            "set `adopt: true` to take it over as it is, or choose another name".to_owned(),
+        )),
+        (Ownership::Other(owner), Adopt::No | Adopt::Unmarked | Adopt::From(_)) => Err(foreign(
+            &format!("belongs to stack `{owner}`"),
+            format!("set `adopt: {owner}` to take it from that stack, or choose another name"),
+        )),
     }
 }
 
@@ -59,7 +75,11 @@ fn claim(ownership: &Ownership, adopt: &Adopt, stack: &str, address: &ResourceAd
 fn tag_changes(wanted: &Tags, observed: &Tags, ignore: &IgnoreTags) -> (Tags, Vec<String>) {
     let set = wanted.iter().filter(|(k, v)| observed.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
     let ours = |key: &str| key == crate::mark::PROTECT_TAG;
-    let remove = observed.keys().filter(|k| !wanted.contains_key(*k) && (!ignore.ignores(k) || ours(k)) && *k != STACK_TAG).cloned().collect();
+    let remove = observed
+        .keys()
+        .filter(|k| !wanted.contains_key(*k) && (!ignore.ignores(k) || ours(k)) && *k != STACK_TAG)
+        .cloned()
+        .collect();
     (set, remove)
 }
 

@@ -23,7 +23,11 @@ pub fn namespace(context: Context<'_>, desired: &NamespaceResource, observed: Op
     let (region, name) = (desired.region.clone(), desired.name.clone());
     let Some(observed) = observed else {
         let mut decision = Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet");
-        decision.attributes = COMPARISON.created(&wanted, &crate::resource::namespace::Namespace::default().attributes(), &desired.origin);
+        decision.attributes = COMPARISON.created(
+            &wanted,
+            &crate::resource::namespace::Namespace::default().attributes(),
+            &desired.origin,
+        );
         decision.steps = vec![Step::CreateNamespace { region, name, description }];
         return decision;
     };
@@ -33,7 +37,14 @@ pub fn namespace(context: Context<'_>, desired: &NamespaceResource, observed: Op
         mark::Ownership::Ours { line, .. } => mark::Ownership::Ours { tag: true, line },
         other => other,
     };
-    let claimed = match claim(&ownership, &desired.adopt, context.stack, &desired.address, &desired.origin, &format!("namespace `{}` in {}", desired.name, desired.region)) {
+    let claimed = match claim(
+        &ownership,
+        &desired.adopt,
+        context.stack,
+        &desired.address,
+        &desired.origin,
+        &format!("namespace `{}` in {}", desired.name, desired.region),
+    ) {
         Ok(claimed) => claimed,
         Err(finding) => return Decision::refused(finding),
     };
@@ -50,7 +61,12 @@ pub fn namespace(context: Context<'_>, desired: &NamespaceResource, observed: Op
 
 /// What is to be done about a namespace that nobody declares any more. `None`: it is not ours.
 #[must_use]
-pub fn undeclared_namespace(context: Context<'_>, region: &str, name: &str, observed: &ObservedNamespace) -> Option<(ResourceAddress, Decision, Origin)> {
+pub fn undeclared_namespace(
+    context: Context<'_>,
+    region: &str,
+    name: &str,
+    observed: &ObservedNamespace,
+) -> Option<(ResourceAddress, Decision, Origin)> {
     let mark = mark_of(context, region, name);
     if observed.mark.as_ref().is_none_or(|m| m.identity != mark.identity) {
         return None;

@@ -28,7 +28,14 @@ pub fn policy(context: Context<'_>, desired: &PolicyResource, observed: Option<&
         return decision;
     };
     let ownership = whole(mark::ownership(context.stack, &observed.policy.tags, None, None));
-    let claimed = match claim(&ownership, &desired.adopt, context.stack, &desired.address, &desired.origin, &format!("policy `{}`", desired.name)) {
+    let claimed = match claim(
+        &ownership,
+        &desired.adopt,
+        context.stack,
+        &desired.address,
+        &desired.origin,
+        &format!("policy `{}`", desired.name),
+    ) {
         Ok(claimed) => claimed,
         Err(finding) => return Decision::refused(finding),
     };
@@ -72,7 +79,11 @@ pub(super) fn whole(ownership: Ownership) -> Ownership {
 
 /// What is to be done about a policy that nobody declares any more. `None`: it is not ours.
 #[must_use]
-pub fn undeclared_policy(context: Context<'_>, name: &str, observed: &ObservedPolicy) -> Option<(ResourceAddress, Decision, Origin)> {
+pub fn undeclared_policy(
+    context: Context<'_>,
+    name: &str,
+    observed: &ObservedPolicy,
+) -> Option<(ResourceAddress, Decision, Origin)> {
     let Ownership::Ours { .. } = mark::ownership(context.stack, &observed.policy.tags, None, None) else { return None };
     let address = ResourceAddress::undeclared_policy(name);
     if protects(&observed.policy.tags) {

@@ -19,7 +19,12 @@ use crate::step::{PolicyRef, Step};
 
 /// What is to be done about a declared role. `custom` names the account's own policies.
 #[must_use]
-pub fn role(context: Context<'_>, desired: &RoleResource, observed: Option<&ObservedRole>, custom: &BTreeSet<String>) -> Decision {
+pub fn role(
+    context: Context<'_>,
+    desired: &RoleResource,
+    observed: Option<&ObservedRole>,
+    custom: &BTreeSet<String>,
+) -> Decision {
     match &desired.kind {
         RoleKind::External => external(desired, observed),
         RoleKind::Preset(preset) => self::preset(desired, *preset, observed),
@@ -31,35 +36,65 @@ fn external(desired: &RoleResource, observed: Option<&ObservedRole>) -> Decision
     if observed.is_some() {
         return Decision::nothing();
     }
-    let mut finding = Diagnostic::error(Code::MissingExternal, format!("the external role `{}` does not exist", desired.name)).on(&desired.address);
+    let mut finding =
+        Diagnostic::error(Code::MissingExternal, format!("the external role `{}` does not exist", desired.name))
+            .on(&desired.address);
     finding.span = desired.origin.span;
     Decision::refused(finding.help("create it where it is managed, or declare it here without `external`"))
 }
 
 fn preset(desired: &RoleResource, preset: Preset, observed: Option<&ObservedRole>) -> Decision {
     let wanted: BTreeSet<String> = preset.policies().iter().map(|p| (*p).to_owned()).collect();
-    let attach = |policy: &String| Step::AttachRolePolicy { role: desired.name.clone(), policy: PolicyRef::Preset(policy.clone()) };
+    let attach = |policy: &String| Step::AttachRolePolicy {
+        role: desired.name.clone(),
+        policy: PolicyRef::Preset(policy.clone()),
+    };
     let trust = Document::trusting(&[preset.principal().to_owned()]);
     let Some(observed) = observed else {
-        let mut decision = Decision::new(Action::Create, Cause::Manifest, "the account has not authorised this service role yet");
-        let role = Role { description: String::new(), trust: trust.clone(), policies: wanted.clone(), session_duration: None, console_login: None, tags: Tags::new() };
+        let mut decision =
+            Decision::new(Action::Create, Cause::Manifest, "the account has not authorised this service role yet");
+        let role = Role {
+            description: String::new(),
+            trust: trust.clone(),
+            policies: wanted.clone(),
+            session_duration: None,
+            console_login: None,
+            tags: Tags::new(),
+        };
         decision.attributes = COMPARISON.created(&role.attributes(), &Role::defaults(), &desired.origin);
-        decision.steps = vec![Step::CreateRole { name: desired.name.clone(), description: String::new(), trust, session_duration: None, console_login: None, tags: Tags::new() }];
+        decision.steps = vec![Step::CreateRole {
+            name: desired.name.clone(),
+            description: String::new(),
+            trust,
+            session_duration: None,
+            console_login: None,
+            tags: Tags::new(),
+        }];
         decision.steps.extend(wanted.iter().map(attach));
         return decision;
     };
     let missing: Vec<&String> = wanted.iter().filter(|p| !observed.role.policies.contains(*p)).collect();
     let mut decision = Decision::nothing();
     if !observed.role.trust.text().contains(preset.principal()) {
-        let mut warning = Diagnostic::warning(Code::TrustDiffers, format!("`{}` does not trust {}", desired.name, preset.principal())).on(&desired.address);
+        let mut warning = Diagnostic::warning(
+            Code::TrustDiffers,
+            format!("`{}` does not trust {}", desired.name, preset.principal()),
+        )
+        .on(&desired.address);
         warning.span = desired.origin.span;
-        decision.findings.push(warning.help("preset roles are never rewritten; compare its trust document in the console"));
+        decision
+            .findings
+            .push(warning.help("preset roles are never rewritten; compare its trust document in the console"));
     }
     if missing.is_empty() {
         return decision;
     }
     let findings = std::mem::take(&mut decision.findings);
-    let mut decision = Decision::new(Action::Update, Cause::Unknown, format!("{} of its policies {} missing", missing.len(), if missing.len() == 1 { "is" } else { "are" }));
+    let mut decision = Decision::new(
+        Action::Update,
+        Cause::Unknown,
+        format!("{} of its policies {} missing", missing.len(), if missing.len() == 1 { "is" } else { "are" }),
+    );
     decision.findings = findings;
     let list = |set: &BTreeSet<String>| serde_json::Value::from(set.iter().map(String::as_str).collect::<Vec<_>>());
     let all: BTreeSet<String> = observed.role.policies.union(&wanted).cloned().collect();
@@ -76,7 +111,13 @@ fn reference(name: &str, custom: &BTreeSet<String>) -> PolicyRef {
     if custom.contains(name) { PolicyRef::Custom(name.to_owned()) } else { PolicyRef::Preset(name.to_owned()) }
 }
 
-fn own(context: Context<'_>, desired: &RoleResource, own: &Role, observed: Option<&ObservedRole>, custom: &BTreeSet<String>) -> Decision {
+fn own(
+    context: Context<'_>,
+    desired: &RoleResource,
+    own: &Role,
+    observed: Option<&ObservedRole>,
+    custom: &BTreeSet<String>,
+) -> Decision {
     let wanted = own.attributes();
     let name = desired.name.clone();
     let all_tags = tags::marked(&own.tags, context.stack, desired.protect);
@@ -96,7 +137,14 @@ fn own(context: Context<'_>, desired: &RoleResource, own: &Role, observed: Optio
         return decision;
     };
     let ownership = whole(mark::ownership(context.stack, &observed.role.tags, None, None));
-    let claimed = match claim(&ownership, &desired.adopt, context.stack, &desired.address, &desired.origin, &format!("role `{name}`")) {
+    let claimed = match claim(
+        &ownership,
+        &desired.adopt,
+        context.stack,
+        &desired.address,
+        &desired.origin,
+        &format!("role `{name}`"),
+    ) {
         Ok(claimed) => claimed,
         Err(finding) => return Decision::refused(finding),
     };
@@ -122,7 +170,13 @@ fn own(context: Context<'_>, desired: &RoleResource, own: &Role, observed: Optio
         steps.push(Step::UpdateRoleConsoleLogin { name: name.clone(), allowed });
     }
     steps.extend(own.policies.difference(&observed.role.policies).map(attach));
-    steps.extend(observed.role.policies.difference(&own.policies).map(|p| Step::DetachRolePolicy { role: name.clone(), policy: reference(p, custom) }));
+    steps.extend(
+        observed
+            .role
+            .policies
+            .difference(&own.policies)
+            .map(|p| Step::DetachRolePolicy { role: name.clone(), policy: reference(p, custom) }),
+    );
     let (set, remove) = tag_changes(&all_tags, &observed.role.tags, context.ignore_tags);
     if !set.is_empty() {
         steps.push(Step::TagRole { name: name.clone(), tags: set });
@@ -138,7 +192,12 @@ fn own(context: Context<'_>, desired: &RoleResource, own: &Role, observed: Optio
 
 /// What is to be done about a role that nobody declares any more. `None`: it is not ours.
 #[must_use]
-pub fn undeclared_role(context: Context<'_>, name: &str, observed: &ObservedRole, custom: &BTreeSet<String>) -> Option<(ResourceAddress, Decision, Origin)> {
+pub fn undeclared_role(
+    context: Context<'_>,
+    name: &str,
+    observed: &ObservedRole,
+    custom: &BTreeSet<String>,
+) -> Option<(ResourceAddress, Decision, Origin)> {
     let Ownership::Ours { .. } = mark::ownership(context.stack, &observed.role.tags, None, None) else { return None };
     let address = ResourceAddress::undeclared_role(name);
     if protects(&observed.role.tags) {
@@ -147,7 +206,12 @@ pub fn undeclared_role(context: Context<'_>, name: &str, observed: &ObservedRole
     }
     let mut decision = Decision::new(Action::Delete, Cause::Manifest, "no longer declared");
     // Whether attached policies block a deletion is not documented; detaching first is safe either way.
-    decision.steps = observed.role.policies.iter().map(|p| Step::DetachRolePolicy { role: name.to_owned(), policy: reference(p, custom) }).collect();
+    decision.steps = observed
+        .role
+        .policies
+        .iter()
+        .map(|p| Step::DetachRolePolicy { role: name.to_owned(), policy: reference(p, custom) })
+        .collect();
     decision.steps.push(Step::DeleteRole { name: name.to_owned() });
     Some((address, decision, Origin::default()))
 }

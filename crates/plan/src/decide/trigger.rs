@@ -28,26 +28,41 @@ pub struct TriggerPlace<'a> {
 fn mark_line(context: Context<'_>, function: &FunctionKey, trigger: &Trigger) -> Mark {
     let key = trigger.key();
     let name = format!("{}/{}/{}", function.name, key.kind, key.key);
-    Mark { identity: mark::identity(context.stack, &function.region, &function.namespace, &name), code: None, configuration: None }
+    Mark {
+        identity: mark::identity(context.stack, &function.region, &function.namespace, &name),
+        code: None,
+        configuration: None,
+    }
 }
 
 /// The description that is sent, where the type keeps one.
 fn description(context: Context<'_>, function: &FunctionKey, trigger: &Trigger) -> Option<String> {
-    trigger.keeps_description().then(|| mark::append(trigger.description.as_deref().unwrap_or(""), &mark_line(context, function, trigger)))
+    trigger
+        .keeps_description()
+        .then(|| mark::append(trigger.description.as_deref().unwrap_or(""), &mark_line(context, function, trigger)))
 }
 
 /// The MPS event type whose holder must be known before this trigger can be decided.
 #[must_use]
 pub fn wants_holder<'a>(desired: &'a TriggerResource, observed: Option<&RawTrigger>) -> Option<&'a str> {
     match &desired.trigger.spec {
-        Spec::Mps { event } if desired.trigger.enabled && desired.bind != Bind::Manual && observed.is_none_or(|o| o.unbound) => Some(event),
+        Spec::Mps { event }
+            if desired.trigger.enabled && desired.bind != Bind::Manual && observed.is_none_or(|o| o.unbound) =>
+        {
+            Some(event)
+        }
         _ => None,
     }
 }
 
 /// What is to be done about a declared trigger.
 #[must_use]
-pub fn trigger(context: Context<'_>, desired: &TriggerResource, observed: Option<&RawTrigger>, place: TriggerPlace<'_>) -> Decision {
+pub fn trigger(
+    context: Context<'_>,
+    desired: &TriggerResource,
+    observed: Option<&RawTrigger>,
+    place: TriggerPlace<'_>,
+) -> Decision {
     let key = place.function.clone();
     let is_mps = matches!(desired.trigger.spec, Spec::Mps { .. });
     let Some(present) = observed.filter(|_| !place.replaced) else {
@@ -72,7 +87,8 @@ pub fn trigger(context: Context<'_>, desired: &TriggerResource, observed: Option
 }
 
 fn unbound_by_hand(desired: &TriggerResource) -> Decision {
-    let mut finding = Diagnostic::warning(Code::MissingBinding, "this MPS event type is not bound to the function").on(&desired.address);
+    let mut finding = Diagnostic::warning(Code::MissingBinding, "this MPS event type is not bound to the function")
+        .on(&desired.address);
     finding.span = desired.origin.span;
     let mut decision = Decision::nothing();
     if desired.trigger.enabled {
@@ -81,10 +97,17 @@ fn unbound_by_hand(desired: &TriggerResource) -> Decision {
     decision
 }
 
-fn existing(context: Context<'_>, desired: &TriggerResource, present: &RawTrigger, place: TriggerPlace<'_>, key: &FunctionKey) -> Decision {
+fn existing(
+    context: Context<'_>,
+    desired: &TriggerResource,
+    present: &RawTrigger,
+    place: TriggerPlace<'_>,
+    key: &FunctionKey,
+) -> Decision {
     let mut observed = present.normal_form();
     // What the service added to a raw description does not count.
-    if let (Spec::Raw { description: wanted, .. }, Spec::Raw { description: given, .. }) = (&desired.trigger.spec, &mut observed.spec)
+    if let (Spec::Raw { description: wanted, .. }, Spec::Raw { description: given, .. }) =
+        (&desired.trigger.spec, &mut observed.spec)
         && covers(given, wanted)
     {
         given.clone_from(wanted);
@@ -96,13 +119,19 @@ fn existing(context: Context<'_>, desired: &TriggerResource, present: &RawTrigge
     if matches!(desired.trigger.spec, Spec::Mps { .. }) && desired.bind == Bind::Manual {
         return Decision::nothing();
     }
-    let mut requires_replace: Vec<String> =
-        attributes.iter().map(|a| a.path.clone()).filter(|p| desired.trigger.immutable().contains(&p.as_str())).collect();
-    if observed.kind() != desired.trigger.kind() || std::mem::discriminant(&observed.spec) != std::mem::discriminant(&desired.trigger.spec) {
+    let mut requires_replace: Vec<String> = attributes
+        .iter()
+        .map(|a| a.path.clone())
+        .filter(|p| desired.trigger.immutable().contains(&p.as_str()))
+        .collect();
+    if observed.kind() != desired.trigger.kind()
+        || std::mem::discriminant(&observed.spec) != std::mem::discriminant(&desired.trigger.spec)
+    {
         requires_replace.push("type".to_owned());
     }
     let replaces = !requires_replace.is_empty();
-    let mut decision = Decision::new(if replaces { Action::Replace } else { Action::Update }, Cause::Unknown, differing(&attributes));
+    let mut decision =
+        Decision::new(if replaces { Action::Replace } else { Action::Update }, Cause::Unknown, differing(&attributes));
     if replaces {
         decision.reason = format!("{} cannot be changed in place", requires_replace.join(", "));
         decision.events_may_be_missed = true;
@@ -123,7 +152,11 @@ fn existing(context: Context<'_>, desired: &TriggerResource, present: &RawTrigge
             return decision;
         }
         Spec::Timer { .. } | Spec::Ckafka { .. } | Spec::Cos { .. } if only_enabled => {
-            decision.steps = vec![Step::UpdateTriggerStatus { key: key.clone(), present: present.clone(), enabled: desired.trigger.enabled }];
+            decision.steps = vec![Step::UpdateTriggerStatus {
+                key: key.clone(),
+                present: present.clone(),
+                enabled: desired.trigger.enabled,
+            }];
         }
         Spec::Timer { .. } | Spec::Ckafka { .. } | Spec::Http { .. } | Spec::Cos { .. } | Spec::Raw { .. } => {
             decision.steps = vec![Step::UpdateTrigger {
@@ -138,8 +171,18 @@ fn existing(context: Context<'_>, desired: &TriggerResource, present: &RawTrigge
     decision
 }
 
-fn with_create_steps(mut decision: Decision, context: Context<'_>, desired: &TriggerResource, place: TriggerPlace<'_>, key: &FunctionKey) -> Decision {
-    let create = Step::CreateTrigger { key: key.clone(), trigger: desired.trigger.clone(), description: description(context, key, &desired.trigger) };
+fn with_create_steps(
+    mut decision: Decision,
+    context: Context<'_>,
+    desired: &TriggerResource,
+    place: TriggerPlace<'_>,
+    key: &FunctionKey,
+) -> Decision {
+    let create = Step::CreateTrigger {
+        key: key.clone(),
+        trigger: desired.trigger.clone(),
+        description: description(context, key, &desired.trigger),
+    };
     let Spec::Mps { event } = &desired.trigger.spec else {
         decision.steps.push(create);
         return decision;
@@ -147,23 +190,37 @@ fn with_create_steps(mut decision: Decision, context: Context<'_>, desired: &Tri
     match (place.holder, place.released) {
         (Some(Holder::Function(holder, binding)), false) if holder != key => {
             if !desired.takeover {
-                let mut finding = Diagnostic::refusal(Code::HeldBinding, format!("the MPS event type `{event}` is bound to function {holder}")).on(&desired.address);
+                let mut finding = Diagnostic::refusal(
+                    Code::HeldBinding,
+                    format!("the MPS event type `{event}` is bound to function {holder}"),
+                )
+                .on(&desired.address);
                 finding.span = desired.origin.span_of("event");
-                return Decision::refused(finding.help("set `takeover: true` on this trigger to move the binding, or unbind it there first"));
+                return Decision::refused(
+                    finding.help("set `takeover: true` on this trigger to move the binding, or unbind it there first"),
+                );
             }
             decision.reason = format!("takes `{event}` over from function {holder}");
             decision.events_may_be_missed = true;
             decision.steps.push(Step::UnbindTrigger { key: holder.clone(), present: binding.clone() });
         }
         (Some(Holder::Undetermined(why)), _) if !desired.takeover => {
-            let mut finding = Diagnostic::refusal(Code::HeldBinding, format!("who holds the MPS event type `{event}` could not be found out: {why}")).on(&desired.address);
+            let mut finding = Diagnostic::refusal(
+                Code::HeldBinding,
+                format!("who holds the MPS event type `{event}` could not be found out: {why}"),
+            )
+            .on(&desired.address);
             finding.span = desired.origin.span_of("event");
-            return Decision::refused(finding.help("mend what is in the way, or set `takeover: true` if this function must have it"));
+            return Decision::refused(
+                finding.help("mend what is in the way, or set `takeover: true` if this function must have it"),
+            );
         }
         _ => {}
     }
     decision.steps.push(match desired.bind {
-        Bind::Mps | Bind::Manual => Step::BindTrigger { key: key.clone(), event: event.clone(), qualifier: desired.trigger.qualifier.clone() },
+        Bind::Mps | Bind::Manual => {
+            Step::BindTrigger { key: key.clone(), event: event.clone(), qualifier: desired.trigger.qualifier.clone() }
+        }
         Bind::Scf => create,
     });
     decision
@@ -171,7 +228,12 @@ fn with_create_steps(mut decision: Decision, context: Context<'_>, desired: &Tri
 
 /// What is to be done about a trigger on one of our functions that nobody declares: it goes, with its cause.
 #[must_use]
-pub fn undeclared_trigger(context: Context<'_>, function: &FunctionKey, address: &ResourceAddress, observed: &RawTrigger) -> (ResourceAddress, Decision, Origin) {
+pub fn undeclared_trigger(
+    context: Context<'_>,
+    function: &FunctionKey,
+    address: &ResourceAddress,
+    observed: &RawTrigger,
+) -> (ResourceAddress, Decision, Origin) {
     let normal = observed.normal_form();
     let key = normal.key();
     let identity = mark_line(context, function, &normal).identity;

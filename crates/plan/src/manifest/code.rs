@@ -16,9 +16,14 @@ pub(super) fn code(node: &Node, findings: &mut Findings) -> Option<CodeDeclarati
     let [source] = given.as_slice() else {
         let (code, message) = match given.as_slice() {
             [] => (Code::MissingKey, "`code` says where the code comes from".to_owned()),
-            several => (Code::Conflict, format!("`code` takes one source, these are {}: {}", several.len(), several.join(", "))),
+            several => (
+                Code::Conflict,
+                format!("`code` takes one source, these are {}: {}", several.len(), several.join(", ")),
+            ),
         };
-        findings.push(Diagnostic::error(code, message).at(node.span).help(format!("exactly one of: {}", SOURCES.join(", "))));
+        findings.push(
+            Diagnostic::error(code, message).at(node.span).help(format!("exactly one of: {}", SOURCES.join(", "))),
+        );
         return None;
     };
     for (extra, wanted) in [("exclude", "dir"), ("inputs", "cargo")] {
@@ -27,8 +32,14 @@ pub(super) fn code(node: &Node, findings: &mut Findings) -> Option<CodeDeclarati
         }
     }
     match *source {
-        "cargo" => Some(CodeDeclaration::Cargo { package: fields.required_string("cargo", findings)?, inputs: fields.strings("inputs", findings).unwrap_or_default() }),
-        "dir" => Some(CodeDeclaration::Dir { path: path(&fields, "dir", findings)?, exclude: fields.strings("exclude", findings).unwrap_or_default() }),
+        "cargo" => Some(CodeDeclaration::Cargo {
+            package: fields.required_string("cargo", findings)?,
+            inputs: fields.strings("inputs", findings).unwrap_or_default(),
+        }),
+        "dir" => Some(CodeDeclaration::Dir {
+            path: path(&fields, "dir", findings)?,
+            exclude: fields.strings("exclude", findings).unwrap_or_default(),
+        }),
         "zip" => Some(CodeDeclaration::Zip { path: path(&fields, "zip", findings)? }),
         "inline" => inline(&fields, findings),
         "cos" => cos(fields.node("cos")?, findings),
@@ -42,7 +53,11 @@ fn path(fields: &Fields<'_>, key: &str, findings: &mut Findings) -> Option<Strin
     let text = fields.required_string(key, findings)?;
     let span = fields.node(key).map_or(fields.span, |n| n.span);
     if text.starts_with('/') || text.starts_with('~') || text.contains('\\') || text.as_bytes().get(1) == Some(&b':') {
-        findings.push(Diagnostic::error(Code::BadPath, format!("`{key}` is an absolute path or no path of this tree")).at(span).help("write it relative to the manifest, with `/`"));
+        findings.push(
+            Diagnostic::error(Code::BadPath, format!("`{key}` is an absolute path or no path of this tree"))
+                .at(span)
+                .help("write it relative to the manifest, with `/`"),
+        );
         return None;
     }
     if text.contains('\0') {
@@ -55,13 +70,24 @@ fn path(fields: &Fields<'_>, key: &str, findings: &mut Findings) -> Option<Strin
 fn inline(fields: &Fields<'_>, findings: &mut Findings) -> Option<CodeDeclaration> {
     let files = fields.string_map("inline", findings)?;
     if files.is_empty() {
-        findings.push(Diagnostic::error(Code::MissingKey, "`inline` holds no file").at(fields.span).help("write `inline: { index.py: \"...\" }`"));
+        findings.push(
+            Diagnostic::error(Code::MissingKey, "`inline` holds no file")
+                .at(fields.span)
+                .help("write `inline: { index.py: \"...\" }`"),
+        );
         return None;
     }
     for (name, (_, node)) in &files {
-        let bad = name.is_empty() || name.starts_with('/') || name.contains('\\') || name.split('/').any(|p| p.is_empty() || p == "." || p == "..");
+        let bad = name.is_empty()
+            || name.starts_with('/')
+            || name.contains('\\')
+            || name.split('/').any(|p| p.is_empty() || p == "." || p == "..");
         if bad {
-            findings.push(Diagnostic::error(Code::BadPath, format!("`{name}` is no file name of an archive")).at(node.span).help("relative, with `/`, without `.` or `..`"));
+            findings.push(
+                Diagnostic::error(Code::BadPath, format!("`{name}` is no file name of an archive"))
+                    .at(node.span)
+                    .help("relative, with `/`, without `.` or `..`"),
+            );
         }
     }
     Some(CodeDeclaration::Inline { files: files.into_iter().map(|(k, (v, _))| (k, v)).collect() })
@@ -82,16 +108,27 @@ fn cos(node: &Node, findings: &mut Findings) -> Option<CodeDeclaration> {
     {
         findings.push(Diagnostic::error(Code::BadFormat, "`object` is a .zip or .jar").at(node.span));
     }
-    Some(CodeDeclaration::Cos { bucket: bucket?, object: object?, region: fields.string("region", findings), sha256: sha256.map(|s| s.to_lowercase()) })
+    Some(CodeDeclaration::Cos {
+        bucket: bucket?,
+        object: object?,
+        region: fields.string("region", findings),
+        sha256: sha256.map(|s| s.to_lowercase()),
+    })
 }
 
 fn image(node: &Node, findings: &mut Findings) -> Option<CodeDeclaration> {
-    let fields = Fields::open(node, "`code.image`", &["uri", "registry", "registry_id", "command", "args", "port", "accelerate"], findings);
+    let fields = Fields::open(
+        node,
+        "`code.image`",
+        &["uri", "registry", "registry_id", "command", "args", "port", "accelerate"],
+        findings,
+    );
     let uri = fields.required_string("uri", findings);
     let registry = fields.choice("registry", &["personal", "enterprise"], findings).unwrap_or("personal");
     let registry_id = fields.string("registry_id", findings);
     if registry == "enterprise" && registry_id.is_none() {
-        findings.push(Diagnostic::error(Code::NeedsOther, "an enterprise registry needs `registry_id`").at(fields.span));
+        findings
+            .push(Diagnostic::error(Code::NeedsOther, "an enterprise registry needs `registry_id`").at(fields.span));
     }
     let port = match fields.node("port").map(|n| &n.value) {
         Some(Value::Scalar { text, quoted: false }) if text == "-1" => Some(-1),

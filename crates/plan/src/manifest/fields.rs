@@ -24,6 +24,13 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    /// Gives findings from `before` on the resource being read, where they name none.
+    pub(super) fn settle_addresses(&mut self, before: usize) {
+        for finding in self.all.iter_mut().skip(before).filter(|f| f.address.is_none()) {
+            finding.address = self.address.as_ref().map(ToString::to_string);
+        }
+    }
+
     pub(super) fn push(&mut self, mut finding: Diagnostic) {
         if finding.address.is_none() {
             finding.address = self.address.as_ref().map(ToString::to_string);
@@ -39,13 +46,17 @@ impl<'n> Fields<'n> {
             Value::Map(entries) => entries,
             Value::Null => &[],
             Value::Scalar { .. } | Value::List(_) => {
-                findings.push(Diagnostic::error(Code::WrongType, format!("{context} is a mapping, this is {}", node.kind())).at(node.span));
+                findings.push(
+                    Diagnostic::error(Code::WrongType, format!("{context} is a mapping, this is {}", node.kind()))
+                        .at(node.span),
+                );
                 &[]
             }
         };
         for (key, _) in entries {
             if !known.contains(&key.text.as_str()) {
-                let mut finding = Diagnostic::error(Code::UnknownKey, format!("{context} has no key `{}`", key.text)).at(key.span);
+                let mut finding =
+                    Diagnostic::error(Code::UnknownKey, format!("{context} has no key `{}`", key.text)).at(key.span);
                 finding.help = Some(match did_you_mean(&key.text, known.iter().copied()) {
                     Some(close) => format!("did you mean `{close}`?"),
                     None => format!("it takes: {}", known.join(", ")),
@@ -76,7 +87,9 @@ impl<'n> Fields<'n> {
     pub(super) fn required(&self, key: &str, findings: &mut Findings) -> Option<&'n Node> {
         let node = self.node(key);
         if node.is_none() && self.present(key).is_none_or(|n| !n.taint.interpolated) {
-            findings.push(Diagnostic::error(Code::MissingKey, format!("{} needs the key `{key}`", self.context)).at(self.span));
+            findings.push(
+                Diagnostic::error(Code::MissingKey, format!("{} needs the key `{key}`", self.context)).at(self.span),
+            );
         }
         node
     }
@@ -102,18 +115,36 @@ impl<'n> Fields<'n> {
             Value::Scalar { text, quoted: false } if text == "false" => Some(false),
             Value::Scalar { .. } | Value::Null | Value::List(_) | Value::Map(_) => {
                 let help = match &node.value {
-                    Value::Scalar { text, .. } if ["yes", "on", "true", "1"].contains(&text.to_lowercase().as_str()) => "write true",
-                    Value::Scalar { text, .. } if ["no", "off", "false", "0"].contains(&text.to_lowercase().as_str()) => "write false",
+                    Value::Scalar { text, .. }
+                        if ["yes", "on", "true", "1"].contains(&text.to_lowercase().as_str()) =>
+                    {
+                        "write true"
+                    }
+                    Value::Scalar { text, .. }
+                        if ["no", "off", "false", "0"].contains(&text.to_lowercase().as_str()) =>
+                    {
+                        "write false"
+                    }
                     _ => "write true or false",
                 };
-                findings.push(Diagnostic::error(Code::WrongType, format!("`{key}` is true or false, this is {}", node.kind())).at(node.span).help(help));
+                findings.push(
+                    Diagnostic::error(Code::WrongType, format!("`{key}` is true or false, this is {}", node.kind()))
+                        .at(node.span)
+                        .help(help),
+                );
                 None
             }
         }
     }
 
     /// A whole number within limits (both included). `unit` is said in findings.
-    pub(super) fn number(&self, key: &str, limits: std::ops::RangeInclusive<u64>, unit: &str, findings: &mut Findings) -> Option<u64> {
+    pub(super) fn number(
+        &self,
+        key: &str,
+        limits: std::ops::RangeInclusive<u64>,
+        unit: &str,
+        findings: &mut Findings,
+    ) -> Option<u64> {
         number(self.node(key)?, key, limits, unit, findings)
     }
 
@@ -142,14 +173,24 @@ impl<'n> Fields<'n> {
             Value::List(items) => Some(items.iter().filter_map(|i| string(i, key, findings)).collect()),
             Value::Scalar { .. } => string(node, key, findings).map(|s| vec![s]),
             Value::Null | Value::Map(_) => {
-                findings.push(Diagnostic::error(Code::WrongType, format!("`{key}` is a list of strings, this is {}", node.kind())).at(node.span));
+                findings.push(
+                    Diagnostic::error(
+                        Code::WrongType,
+                        format!("`{key}` is a list of strings, this is {}", node.kind()),
+                    )
+                    .at(node.span),
+                );
                 None
             }
         }
     }
 
     /// A mapping of strings, with the node of each value.
-    pub(super) fn string_map(&self, key: &str, findings: &mut Findings) -> Option<BTreeMap<String, (String, &'n Node)>> {
+    pub(super) fn string_map(
+        &self,
+        key: &str,
+        findings: &mut Findings,
+    ) -> Option<BTreeMap<String, (String, &'n Node)>> {
         let node = self.node(key)?;
         match &node.value {
             Value::Map(entries) => Some(
@@ -159,18 +200,34 @@ impl<'n> Fields<'n> {
                         Value::Scalar { text, .. } => Some((k.text.clone(), (text.clone(), v))),
                         Value::Null if v.taint.interpolated => None,
                         Value::Null => {
-                            findings.push(Diagnostic::error(Code::BadFormat, format!("`{key}.{}` has no value", k.text)).at(k.span).help("remove the key, or give it a value that is not empty"));
+                            findings.push(
+                                Diagnostic::error(Code::BadFormat, format!("`{key}.{}` has no value", k.text))
+                                    .at(k.span)
+                                    .help("remove the key, or give it a value that is not empty"),
+                            );
                             None
                         }
                         Value::List(_) | Value::Map(_) => {
-                            findings.push(Diagnostic::error(Code::WrongType, format!("`{key}.{}` is a string, this is {}", k.text, v.kind())).at(v.span));
+                            findings.push(
+                                Diagnostic::error(
+                                    Code::WrongType,
+                                    format!("`{key}.{}` is a string, this is {}", k.text, v.kind()),
+                                )
+                                .at(v.span),
+                            );
                             None
                         }
                     })
                     .collect(),
             ),
             Value::Null | Value::Scalar { .. } | Value::List(_) => {
-                findings.push(Diagnostic::error(Code::WrongType, format!("`{key}` is a mapping of strings, this is {}", node.kind())).at(node.span));
+                findings.push(
+                    Diagnostic::error(
+                        Code::WrongType,
+                        format!("`{key}` is a mapping of strings, this is {}", node.kind()),
+                    )
+                    .at(node.span),
+                );
                 None
             }
         }
@@ -186,7 +243,10 @@ impl<'n> Fields<'n> {
         match &node.value {
             Value::List(items) => Some(items),
             Value::Null | Value::Scalar { .. } | Value::Map(_) => {
-                findings.push(Diagnostic::error(Code::WrongType, format!("`{key}` is a list, this is {}", node.kind())).at(node.span));
+                findings.push(
+                    Diagnostic::error(Code::WrongType, format!("`{key}` is a list, this is {}", node.kind()))
+                        .at(node.span),
+                );
                 None
             }
         }
@@ -204,6 +264,7 @@ impl<'n> Fields<'n> {
 
 fn note(path: &str, span: Span, node: &Node, origin: &mut Origin) {
     origin.spans.insert(path.to_owned(), span);
+    origin.values.insert(path.to_owned(), node.span);
     match &node.value {
         Value::Map(entries) => {
             for (key, value) in entries {
@@ -243,13 +304,22 @@ pub(super) fn string(node: &Node, key: &str, findings: &mut Findings) -> Option<
         Value::Scalar { text, .. } => Some(text.clone()),
         Value::Null => None,
         Value::List(_) | Value::Map(_) => {
-            findings.push(Diagnostic::error(Code::WrongType, format!("`{key}` is a string, this is {}", node.kind())).at(node.span));
+            findings.push(
+                Diagnostic::error(Code::WrongType, format!("`{key}` is a string, this is {}", node.kind()))
+                    .at(node.span),
+            );
             None
         }
     }
 }
 
-pub(super) fn number(node: &Node, key: &str, limits: std::ops::RangeInclusive<u64>, unit: &str, findings: &mut Findings) -> Option<u64> {
+pub(super) fn number(
+    node: &Node,
+    key: &str,
+    limits: std::ops::RangeInclusive<u64>,
+    unit: &str,
+    findings: &mut Findings,
+) -> Option<u64> {
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let range = format!("{} to {}{unit}", limits.start(), limits.end());
     let parsed = match &node.value {
@@ -258,14 +328,20 @@ pub(super) fn number(node: &Node, key: &str, limits: std::ops::RangeInclusive<u6
     };
     let Some(parsed) = parsed else {
         if !(node.value == Value::Null && node.taint.interpolated) {
-            findings.push(Diagnostic::error(Code::WrongType, format!("`{key}` is a whole number, this is {}", node.kind())).at(node.span).help(format!("write a number from {range}, without quotes")));
+            findings.push(
+                Diagnostic::error(Code::WrongType, format!("`{key}` is a whole number, this is {}", node.kind()))
+                    .at(node.span)
+                    .help(format!("write a number from {range}, without quotes")),
+            );
         }
         return None;
     };
     match u64::try_from(parsed) {
         Ok(value) if limits.contains(&value) => Some(value),
         _ => {
-            findings.push(Diagnostic::error(Code::OutOfRange, format!("`{key}` is {parsed}, allowed are {range}")).at(node.span));
+            findings.push(
+                Diagnostic::error(Code::OutOfRange, format!("`{key}` is {parsed}, allowed are {range}")).at(node.span),
+            );
             None
         }
     }
@@ -284,7 +360,14 @@ pub(super) fn json(node: &Node) -> serde_json::Value {
                 .parse::<i64>()
                 .map(Json::from)
                 .ok()
-                .or_else(|| number.parse::<f64>().ok().filter(|f| f.is_finite() && number.contains('.')).and_then(serde_json::Number::from_f64).map(Json::Number))
+                .or_else(|| {
+                    number
+                        .parse::<f64>()
+                        .ok()
+                        .filter(|f| f.is_finite() && number.contains('.'))
+                        .and_then(serde_json::Number::from_f64)
+                        .map(Json::Number)
+                })
                 .unwrap_or_else(|| Json::String(text.clone())),
         },
         Value::List(items) => Json::Array(items.iter().map(json).collect()),

@@ -15,23 +15,65 @@ use crate::validate::names;
 
 /// The keys of a function.
 pub const KEYS: [&str; 36] = [
-    "name", "description", "region", "namespace", "runtime", "type", "handler", "code", "memory", "timeout", "init_timeout", "role", "environment", "vpc",
-    "public_network", "fixed_ip", "fixed_intranet_ip", "layers", "log", "dead_letter", "async", "reserved_concurrency", "instance_concurrency", "file_systems",
-    "dns_cache", "install_dependencies", "async_execution", "tracing", "websocket", "tags", "protect", "adopt", "triggers", "provisioned_concurrency", "versions",
+    "name",
+    "description",
+    "region",
+    "namespace",
+    "runtime",
+    "type",
+    "handler",
+    "code",
+    "memory",
+    "timeout",
+    "init_timeout",
+    "role",
+    "environment",
+    "vpc",
+    "public_network",
+    "fixed_ip",
+    "fixed_intranet_ip",
+    "layers",
+    "log",
+    "dead_letter",
+    "async",
+    "reserved_concurrency",
+    "instance_concurrency",
+    "file_systems",
+    "dns_cache",
+    "install_dependencies",
+    "async_execution",
+    "tracing",
+    "websocket",
+    "tags",
+    "protect",
+    "adopt",
+    "triggers",
+    "provisioned_concurrency",
+    "versions",
     "aliases",
 ];
 
 /// Keys that are understood, and refused for now.
 const NOT_YET: [&str; 3] = ["provisioned_concurrency", "versions", "aliases"];
 
-pub(super) fn function(key: &Key, node: &Node, context: &Context<'_>, findings: &mut Findings) -> Option<FunctionResource> {
+pub(super) fn function(
+    key: &Key,
+    node: &Node,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> Option<FunctionResource> {
     let address = ResourceAddress::function(&key.text);
     findings.address = Some(address.clone());
+    let start = findings.all.len();
     let fields = Fields::open(node, "a function", &KEYS, findings);
     let mut origin = fields.origin();
     origin.span = Some(key.span);
     if !names::is_label(&key.text) {
-        findings.push(Diagnostic::error(Code::BadFormat, format!("`{}` is no logical id", key.text)).at(key.span).help("letters, digits, `_` and `-`, a letter first"));
+        findings.push(
+            Diagnostic::error(Code::BadFormat, format!("`{}` is no logical id", key.text))
+                .at(key.span)
+                .help("letters, digits, `_` and `-`, a letter first"),
+        );
     }
     for name in NOT_YET {
         if let Some(node) = fields.node(name) {
@@ -44,26 +86,45 @@ pub(super) fn function(key: &Key, node: &Node, context: &Context<'_>, findings: 
     names::function(&name, name_span, &mut findings.all);
     let region = fields.string("region", findings).unwrap_or_else(|| context.region.to_owned());
     match (region.is_empty(), fields.node("region")) {
-        (true, _) => findings.push(Diagnostic::error(Code::MissingKey, "no region for this function").at(key.span).help("add `region:` here or at the top of the manifest")),
+        (true, _) => findings.push(
+            Diagnostic::error(Code::MissingKey, "no region for this function")
+                .at(key.span)
+                .help("add `region:` here or at the top of the manifest"),
+        ),
         (false, Some(node)) => names::region(&region, node.span, &mut findings.all),
         (false, None) => {}
     }
     let namespace = fields.string("namespace", findings).unwrap_or_else(|| "default".to_owned());
     if namespace.len() + name.len() > limits::NAMESPACE_AND_NAME {
-        findings.push(Diagnostic::error(Code::TooMany, format!("namespace and name together have more than {} characters", limits::NAMESPACE_AND_NAME)).at(name_span));
+        findings.push(
+            Diagnostic::error(
+                Code::TooMany,
+                format!("namespace and name together have more than {} characters", limits::NAMESPACE_AND_NAME),
+            )
+            .at(name_span),
+        );
     }
 
     let code = fields.required("code", findings).and_then(|n| code::code(n, findings));
     let function = settings(&fields, key, context, code.as_ref(), findings);
+    findings.settle_addresses(start);
     let mut triggers = Vec::new();
     if let Some(node) = fields.node("triggers") {
         if let Value::Map(entries) = &node.value {
             for (trigger_key, trigger_node) in entries {
+                let before = findings.all.len();
                 triggers.extend(trigger::trigger(&key.text, trigger_key, trigger_node, &region, findings));
+                findings.settle_addresses(before);
             }
             findings.address = Some(address.clone());
         } else {
-            findings.push(Diagnostic::error(Code::WrongType, format!("`triggers` is a mapping from name to settings, this is {}", node.kind())).at(node.span));
+            findings.push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    format!("`triggers` is a mapping from name to settings, this is {}", node.kind()),
+                )
+                .at(node.span),
+            );
         }
     }
     let code = code?;
@@ -82,7 +143,13 @@ pub(super) fn function(key: &Key, node: &Node, context: &Context<'_>, findings: 
     })
 }
 
-fn settings(fields: &Fields<'_>, key: &Key, context: &Context<'_>, code: Option<&CodeDeclaration>, findings: &mut Findings) -> Function {
+fn settings(
+    fields: &Fields<'_>,
+    key: &Key,
+    context: &Context<'_>,
+    code: Option<&CodeDeclaration>,
+    findings: &mut Findings,
+) -> Function {
     let span = |name: &str| fields.node(name).map_or(key.span, |n| n.span);
     let kind = match fields.choice("type", &["event", "http"], findings) {
         Some("http") => FunctionType::Http,
@@ -138,28 +205,44 @@ fn settings(fields: &Fields<'_>, key: &Key, context: &Context<'_>, code: Option<
 fn combinations(function: &Function, fields: &Fields<'_>, key: &Key, findings: &mut Findings) {
     let span = |name: &str| fields.key_span(name).unwrap_or(key.span);
     if function.log.is_some() && function.role.is_empty() {
-        findings.push(Diagnostic::error(Code::NeedsOther, "`log` needs `role`: the platform writes logs with it").at(span("log")).help("add `role: NAME`"));
+        findings.push(
+            Diagnostic::error(Code::NeedsOther, "`log` needs `role`: the platform writes logs with it")
+                .at(span("log"))
+                .help("add `role: NAME`"),
+        );
     }
     if !function.file_systems.is_empty() && function.vpc.is_none() {
         findings.push(Diagnostic::error(Code::NeedsOther, "`file_systems` needs `vpc`").at(span("file_systems")));
     }
     if function.fixed_ip && !function.public_network {
-        findings.push(Diagnostic::error(Code::Conflict, "`fixed_ip` needs `public_network: true`").at(span("fixed_ip")));
+        findings
+            .push(Diagnostic::error(Code::Conflict, "`fixed_ip` needs `public_network: true`").at(span("fixed_ip")));
     }
     if !function.public_network && function.vpc.is_none() {
-        findings.push(Diagnostic::warning(Code::NeedsOther, "without `vpc` the platform may refuse `public_network: false`").at(span("public_network")));
+        findings.push(
+            Diagnostic::warning(Code::NeedsOther, "without `vpc` the platform may refuse `public_network: false`")
+                .at(span("public_network")),
+        );
     }
-    let (event_only, http_only): (&[&str], &[&str]) = (&["dns_cache", "async_execution", "tracing"], &["instance_concurrency", "websocket"]);
-    let set = |name: &str| fields.node(name).is_some_and(|n| !matches!(&n.value, Value::Scalar { text, .. } if text == "false"));
+    let (event_only, http_only): (&[&str], &[&str]) =
+        (&["dns_cache", "async_execution", "tracing"], &["instance_concurrency", "websocket"]);
+    let set = |name: &str| {
+        fields.node(name).is_some_and(|n| !matches!(&n.value, Value::Scalar { text, .. } if text == "false"))
+    };
     let (wrong, needed) = match function.kind {
         FunctionType::Http => (event_only, "event"),
         FunctionType::Event => (http_only, "http"),
     };
     for name in wrong.iter().filter(|n| set(n)) {
-        findings.push(Diagnostic::error(Code::Conflict, format!("`{name}` is for functions of type {needed}")).at(span(name)));
+        findings.push(
+            Diagnostic::error(Code::Conflict, format!("`{name}` is for functions of type {needed}")).at(span(name)),
+        );
     }
     if function.install_dependencies && !function.runtime.starts_with("Nodejs") {
-        findings.push(Diagnostic::error(Code::Conflict, "`install_dependencies` is for Node.js runtimes").at(span("install_dependencies")));
+        findings.push(
+            Diagnostic::error(Code::Conflict, "`install_dependencies` is for Node.js runtimes")
+                .at(span("install_dependencies")),
+        );
     }
 }
 
@@ -172,13 +255,21 @@ fn runtime(fields: &Fields<'_>, is_image: bool, findings: &mut Findings) -> Stri
     };
     let text = super::fields::string(node, "runtime", findings).unwrap_or_default();
     if is_image && text != "CustomImage" {
-        findings.push(Diagnostic::error(Code::Conflict, "image functions run on `CustomImage`").at(node.span).help("remove `runtime`"));
+        findings.push(
+            Diagnostic::error(Code::Conflict, "image functions run on `CustomImage`")
+                .at(node.span)
+                .help("remove `runtime`"),
+        );
     } else if !is_image && text == "CustomImage" {
         findings.push(Diagnostic::error(Code::Conflict, "`CustomImage` needs `code: { image: ... }`").at(node.span));
     } else if !limits::RUNTIMES.contains(&text.as_str()) {
         findings.push(match did_you_mean(&text, limits::RUNTIMES) {
-            Some(close) => Diagnostic::error(Code::BadFormat, format!("no runtime is called `{text}`")).at(node.span).help(format!("did you mean `{close}`? The spelling is exact")),
-            None => Diagnostic::warning(Code::BadFormat, format!("`{text}` is no runtime that we know")).at(node.span).help("it is sent as it is"),
+            Some(close) => Diagnostic::error(Code::BadFormat, format!("no runtime is called `{text}`"))
+                .at(node.span)
+                .help(format!("did you mean `{close}`? The spelling is exact")),
+            None => Diagnostic::warning(Code::BadFormat, format!("`{text}` is no runtime that we know"))
+                .at(node.span)
+                .help("it is sent as it is"),
         });
     }
     text
@@ -190,7 +281,14 @@ fn memory(fields: &Fields<'_>, findings: &mut Findings) -> u64 {
         let (below, above) = (value / 128 * 128, value.div_ceil(128) * 128);
         let below = if below == 0 { 64 } else { below };
         let span = fields.node("memory").map_or(fields.span, |n| n.span);
-        findings.push(Diagnostic::error(Code::OutOfRange, format!("`memory` is {value}, allowed are 64, or 128 to {} in steps of 128", limits::MEMORY_MAX)).at(span).help(format!("{below} or {above}")));
+        findings.push(
+            Diagnostic::error(
+                Code::OutOfRange,
+                format!("`memory` is {value}, allowed are 64, or 128 to {} in steps of 128", limits::MEMORY_MAX),
+            )
+            .at(span)
+            .help(format!("{below} or {above}")),
+        );
     }
     value
 }
@@ -201,14 +299,24 @@ fn environment(fields: &Fields<'_>, findings: &mut Findings) -> BTreeMap<String,
     for (name, (value, node)) in fields.string_map("environment", findings).unwrap_or_default() {
         names::environment(&name, node.span, &mut findings.all);
         if value.is_empty() {
-            findings.push(Diagnostic::error(Code::BadFormat, format!("`environment.{name}` is empty")).at(node.span).help("the platform takes no empty values: remove the variable, or give it one"));
+            findings.push(
+                Diagnostic::error(Code::BadFormat, format!("`environment.{name}` is empty"))
+                    .at(node.span)
+                    .help("the platform takes no empty values: remove the variable, or give it one"),
+            );
         }
         size += name.len() + value.len();
         all.insert(name, value);
     }
     if size > limits::ENVIRONMENT {
         let span = fields.node("environment").map_or(fields.span, |n| n.span);
-        findings.push(Diagnostic::error(Code::TooMany, format!("the environment has {size} bytes, {} are allowed", limits::ENVIRONMENT)).at(span));
+        findings.push(
+            Diagnostic::error(
+                Code::TooMany,
+                format!("the environment has {size} bytes, {} are allowed", limits::ENVIRONMENT),
+            )
+            .at(span),
+        );
     }
     all
 }
@@ -222,7 +330,10 @@ fn vpc(fields: &Fields<'_>, findings: &mut Findings) -> Option<(String, String)>
 fn layers(fields: &Fields<'_>, findings: &mut Findings) -> Vec<Layer> {
     let items = fields.list("layers", findings).unwrap_or_default();
     if items.len() > limits::LAYERS {
-        findings.push(Diagnostic::error(Code::TooMany, format!("{} layers, a function takes {}", items.len(), limits::LAYERS)).at(items[0].span));
+        findings.push(
+            Diagnostic::error(Code::TooMany, format!("{} layers, a function takes {}", items.len(), limits::LAYERS))
+                .at(items[0].span),
+        );
     }
     items
         .iter()
@@ -271,13 +382,26 @@ fn file_systems(fields: &Fields<'_>, findings: &mut Findings) -> Vec<FileSystem>
         .unwrap_or_default()
         .iter()
         .filter_map(|item| {
-            let fields = Fields::open(item, "a file system", &["id", "mount_target", "remote_dir", "local_dir", "user", "group"], findings);
+            let fields = Fields::open(
+                item,
+                "a file system",
+                &["id", "mount_target", "remote_dir", "local_dir", "user", "group"],
+                findings,
+            );
             let mut text = |key| fields.required_string(key, findings);
-            let (id, mount_target, remote_dir, local_dir) = (text("id"), text("mount_target"), text("remote_dir"), text("local_dir"));
+            let (id, mount_target, remote_dir, local_dir) =
+                (text("id"), text("mount_target"), text("remote_dir"), text("local_dir"));
             // 10000 is the user and group the platform documents for CFS mounts.
             let user = fields.string("user", findings).unwrap_or_else(|| "10000".to_owned());
             let group = fields.string("group", findings).unwrap_or_else(|| "10000".to_owned());
-            Some(FileSystem { id: id?, mount_target: mount_target?, remote_dir: remote_dir?, local_dir: local_dir?, user, group })
+            Some(FileSystem {
+                id: id?,
+                mount_target: mount_target?,
+                remote_dir: remote_dir?,
+                local_dir: local_dir?,
+                user,
+                group,
+            })
         })
         .collect()
 }
@@ -286,7 +410,11 @@ fn websocket(fields: &Fields<'_>, findings: &mut Findings) -> Option<u64> {
     let node = fields.node("websocket")?;
     if let Value::Map(_) = node.value {
         let fields = Fields::open(node, "`websocket`", &["idle_timeout"], findings);
-        return Some(fields.number("idle_timeout", limits::WEBSOCKET_IDLE, "seconds", findings).unwrap_or(limits::WEBSOCKET_IDLE_DEFAULT));
+        return Some(
+            fields
+                .number("idle_timeout", limits::WEBSOCKET_IDLE, "seconds", findings)
+                .unwrap_or(limits::WEBSOCKET_IDLE_DEFAULT),
+        );
     }
     fields.boolean("websocket", findings)?.then_some(limits::WEBSOCKET_IDLE_DEFAULT)
 }
@@ -300,9 +428,16 @@ fn check_not_yet(name: &str, node: &Node, findings: &mut Findings) {
             fields.number("keep", 1..=1000, "", findings);
         }
         "aliases" | "provisioned_concurrency" if !matches!(node.value, Value::Map(_)) => {
-            findings.push(Diagnostic::error(Code::WrongType, format!("`{name}` is a mapping, this is {}", node.kind())).at(node.span));
+            findings.push(
+                Diagnostic::error(Code::WrongType, format!("`{name}` is a mapping, this is {}", node.kind()))
+                    .at(node.span),
+            );
         }
         _ => {}
     }
-    findings.push(Diagnostic::error(Code::NotYet, format!("`{name}` is not available yet")).at(node.span).help("remove it for now"));
+    findings.push(
+        Diagnostic::error(Code::NotYet, format!("`{name}` is not available yet"))
+            .at(node.span)
+            .help("remove it for now"),
+    );
 }

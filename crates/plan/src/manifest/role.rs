@@ -14,8 +14,20 @@ use crate::syntax::{Key, Node};
 use crate::validate::names;
 
 /// The keys of a role.
-pub const ROLE_KEYS: [&str; 12] =
-    ["name", "description", "trust", "trust_document", "policies", "session_duration", "console_login", "tags", "preset", "external", "adopt", "protect"];
+pub const ROLE_KEYS: [&str; 12] = [
+    "name",
+    "description",
+    "trust",
+    "trust_document",
+    "policies",
+    "session_duration",
+    "console_login",
+    "tags",
+    "preset",
+    "external",
+    "adopt",
+    "protect",
+];
 /// The keys of a policy.
 pub const POLICY_KEYS: [&str; 6] = ["name", "description", "document", "tags", "adopt", "protect"];
 
@@ -25,7 +37,9 @@ pub(super) fn role(key: &Key, node: &Node, context: &Context<'_>, findings: &mut
     let fields = Fields::open(node, "a role", &ROLE_KEYS, findings);
     let mut origin = fields.origin();
     origin.span = Some(key.span);
-    let resource = |name: String, kind, adopt, protect, origin| Some(RoleResource { address: address.clone(), name, kind, adopt, protect, origin });
+    let resource = |name: String, kind, adopt, protect, origin| {
+        Some(RoleResource { address: address.clone(), name, kind, adopt, protect, origin })
+    };
 
     if fields.boolean("external", findings) == Some(true) {
         only(&fields, &["external"], "an external role belongs to others", findings);
@@ -36,20 +50,36 @@ pub(super) fn role(key: &Key, node: &Node, context: &Context<'_>, findings: &mut
         let preset = Preset::from_word(fields.choice("preset", &Preset::WORDS, findings)?)?;
         only(&fields, &["preset"], "a preset role belongs to the account", findings);
         if key.text != preset.role_name() {
-            findings.push(Diagnostic::error(Code::BadFormat, format!("the platform looks for `{}` by name", preset.role_name())).at(key.span).help(format!("call it `{}`", preset.role_name())));
+            findings.push(
+                Diagnostic::error(Code::BadFormat, format!("the platform looks for `{}` by name", preset.role_name()))
+                    .at(key.span)
+                    .help(format!("call it `{}`", preset.role_name())),
+            );
         }
-        return resource(preset.role_name().to_owned(), RoleKind::Preset(preset), crate::desired::Adopt::No, true, origin);
+        return resource(
+            preset.role_name().to_owned(),
+            RoleKind::Preset(preset),
+            crate::desired::Adopt::No,
+            true,
+            origin,
+        );
     }
 
     let name = fields.string("name", findings).unwrap_or_else(|| key.text.clone());
     let name_span = fields.node("name").map_or(key.span, |n| n.span);
     names::cam(&name, "role", name_span, &mut findings.all);
     if let Some(preset) = [Preset::Scf, Preset::Mps].into_iter().find(|p| p.role_name() == name) {
-        findings.push(Diagnostic::error(Code::Conflict, format!("`{name}` is a service role of the account")).at(name_span).help(format!("declare it as {{ preset: {} }}", if preset == Preset::Scf { "scf" } else { "mps" })));
+        findings.push(
+            Diagnostic::error(Code::Conflict, format!("`{name}` is a service role of the account"))
+                .at(name_span)
+                .help(format!("declare it as {{ preset: {} }}", if preset == Preset::Scf { "scf" } else { "mps" })),
+        );
     }
     let trust = match (fields.node("trust"), fields.json("trust_document")) {
         (Some(node), Some(_)) => {
-            findings.push(Diagnostic::error(Code::Conflict, "`trust` and `trust_document` exclude each other").at(node.span));
+            findings.push(
+                Diagnostic::error(Code::Conflict, "`trust` and `trust_document` exclude each other").at(node.span),
+            );
             return None;
         }
         (Some(_), None) => {
@@ -57,18 +87,33 @@ pub(super) fn role(key: &Key, node: &Node, context: &Context<'_>, findings: &mut
             Document::trusting(&services)
         }
         (None, Some(document)) => {
-            check_document(&document, "trust_document", fields.node("trust_document").map_or(key.span, |n| n.span), findings);
+            check_document(
+                &document,
+                "trust_document",
+                fields.node("trust_document").map_or(key.span, |n| n.span),
+                findings,
+            );
             Document::new(&document)
         }
         (None, None) => {
-            findings.push(Diagnostic::error(Code::MissingKey, "a role says who may assume it").at(key.span).help("add `trust: [scf.qcloud.com]`, or `trust_document`; `external: true` for a role of others"));
+            findings.push(
+                Diagnostic::error(Code::MissingKey, "a role says who may assume it")
+                    .at(key.span)
+                    .help("add `trust: [scf.qcloud.com]`, or `trust_document`; `external: true` for a role of others"),
+            );
             return None;
         }
     };
     let description = cam_description(&fields, key.span, findings);
     let policies = fields.strings("policies", findings).unwrap_or_default();
     if policies.len() > limits::POLICIES_PER_ROLE {
-        findings.push(Diagnostic::error(Code::TooMany, format!("{} policies, a role holds {}", policies.len(), limits::POLICIES_PER_ROLE)).at(key.span));
+        findings.push(
+            Diagnostic::error(
+                Code::TooMany,
+                format!("{} policies, a role holds {}", policies.len(), limits::POLICIES_PER_ROLE),
+            )
+            .at(key.span),
+        );
     }
     let role = Role {
         description,
@@ -102,7 +147,13 @@ pub(super) fn policy(key: &Key, node: &Node, context: &Context<'_>, findings: &m
     let document = Document::new(&document);
     let size = document.text().chars().filter(|c| !c.is_whitespace()).count();
     if size > limits::POLICY_DOCUMENT {
-        findings.push(Diagnostic::error(Code::TooMany, format!("the document has {size} characters, a policy holds {}", limits::POLICY_DOCUMENT)).at(span));
+        findings.push(
+            Diagnostic::error(
+                Code::TooMany,
+                format!("the document has {size} characters, a policy holds {}", limits::POLICY_DOCUMENT),
+            )
+            .at(span),
+        );
     }
     Some(PolicyResource { address, name, policy: Policy { description, document, tags }, adopt, protect, origin })
 }
@@ -114,8 +165,16 @@ fn merged(context: &Context<'_>, fields: &Fields<'_>, findings: &mut Findings) -
 }
 
 fn only(fields: &Fields<'_>, allowed: &[&str], why: &str, findings: &mut Findings) {
-    for (key, _) in fields.entries().iter().filter(|(k, _)| !allowed.contains(&k.text.as_str()) && ROLE_KEYS.contains(&k.text.as_str())) {
-        findings.push(Diagnostic::error(Code::Conflict, format!("`{}` cannot be set: {why}", key.text)).at(key.span).help("remove it, or declare a role of your own"));
+    for (key, _) in fields
+        .entries()
+        .iter()
+        .filter(|(k, _)| !allowed.contains(&k.text.as_str()) && ROLE_KEYS.contains(&k.text.as_str()))
+    {
+        findings.push(
+            Diagnostic::error(Code::Conflict, format!("`{}` cannot be set: {why}", key.text))
+                .at(key.span)
+                .help("remove it, or declare a role of your own"),
+        );
     }
 }
 
@@ -123,7 +182,13 @@ fn cam_description(fields: &Fields<'_>, span: Span, findings: &mut Findings) -> 
     let text = fields.string("description", findings).unwrap_or_default();
     if text.len() > limits::CAM_DESCRIPTION {
         let span = fields.node("description").map_or(span, |n| n.span);
-        findings.push(Diagnostic::error(Code::TooMany, format!("the description has {} bytes, {} are allowed", text.len(), limits::CAM_DESCRIPTION)).at(span));
+        findings.push(
+            Diagnostic::error(
+                Code::TooMany,
+                format!("the description has {} bytes, {} are allowed", text.len(), limits::CAM_DESCRIPTION),
+            )
+            .at(span),
+        );
     }
     text
 }
@@ -132,7 +197,11 @@ fn cam_description(fields: &Fields<'_>, span: Span, findings: &mut Findings) -> 
 fn check_document(document: &serde_json::Value, key: &str, span: Span, findings: &mut Findings) {
     let version = document.get("version");
     if !matches!(version, Some(v) if v == "2.0" || v.as_f64() == Some(2.0)) {
-        findings.push(Diagnostic::error(Code::BadFormat, format!("`{key}` needs version \"2.0\"")).at(span).help("add `version: \"2.0\"`; names are in lower case"));
+        findings.push(
+            Diagnostic::error(Code::BadFormat, format!("`{key}` needs version \"2.0\""))
+                .at(span)
+                .help("add `version: \"2.0\"`; names are in lower case"),
+        );
     }
     let statements = document.get("statement").and_then(serde_json::Value::as_array);
     let Some(statements) = statements.filter(|s| !s.is_empty()) else {
@@ -141,10 +210,13 @@ fn check_document(document: &serde_json::Value, key: &str, span: Span, findings:
     };
     for (i, statement) in statements.iter().enumerate() {
         if !matches!(statement.get("effect").and_then(serde_json::Value::as_str), Some("allow" | "deny")) {
-            findings.push(Diagnostic::error(Code::BadFormat, format!("`{key}.statement[{i}].effect` is allow or deny")).at(span));
+            findings.push(
+                Diagnostic::error(Code::BadFormat, format!("`{key}.statement[{i}].effect` is allow or deny")).at(span),
+            );
         }
         if statement.get("action").is_none() {
-            findings.push(Diagnostic::error(Code::MissingKey, format!("`{key}.statement[{i}]` needs `action`")).at(span));
+            findings
+                .push(Diagnostic::error(Code::MissingKey, format!("`{key}.statement[{i}]` needs `action`")).at(span));
         }
     }
 }

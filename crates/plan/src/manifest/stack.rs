@@ -16,7 +16,8 @@ use crate::validate::names;
 use crate::variables::{Given, Scope, Variables};
 
 /// The keys at the top of a manifest.
-pub const KEYS: [&str; 10] = ["stack", "region", "account", "variables", "tags", "ignore_tags", "roles", "policies", "namespaces", "functions"];
+pub const KEYS: [&str; 10] =
+    ["stack", "region", "account", "variables", "tags", "ignore_tags", "roles", "policies", "namespaces", "functions"];
 
 /// What every section needs to know.
 pub(super) struct Context<'a> {
@@ -24,7 +25,13 @@ pub(super) struct Context<'a> {
     pub(super) tags: &'a Tags,
 }
 
-pub(super) fn lower(root: &mut Node, file: &str, given: &Given, variables: &mut Variables, all: &mut Vec<Diagnostic>) -> Option<Stack> {
+pub(super) fn lower(
+    root: &mut Node,
+    file: &str,
+    given: &Given,
+    variables: &mut Variables,
+    all: &mut Vec<Diagnostic>,
+) -> Option<Stack> {
     variables.set_environment(given);
     let mut findings = Findings { all: Vec::new(), address: None };
     declare_variables(root, given, variables, &mut findings);
@@ -43,7 +50,11 @@ pub(super) fn lower(root: &mut Node, file: &str, given: &Given, variables: &mut 
     if let (Some(account), Some(node)) = (&account, top.node("account"))
         && !(account.len() >= 5 && account.bytes().all(|b| b.is_ascii_digit()))
     {
-        findings.push(Diagnostic::error(Code::BadFormat, "`account` is an owner uin: digits only").at(node.span).help("quote it: account: \"100000000001\""));
+        findings.push(
+            Diagnostic::error(Code::BadFormat, "`account` is an owner uin: digits only")
+                .at(node.span)
+                .help("quote it: account: \"100000000001\""),
+        );
     }
     let tags = read_tags(&top, &mut findings);
     let ignore_tags = IgnoreTags(top.strings("ignore_tags", &mut findings).unwrap_or_default());
@@ -62,9 +73,15 @@ pub(super) fn lower(root: &mut Node, file: &str, given: &Given, variables: &mut 
         span: top.node("stack").map(|n| n.span),
         file: file.to_owned(),
     };
-    each(&top, "policies", &mut findings, |key, node, findings| stack.policies.extend(role::policy(key, node, &context, findings)));
-    each(&top, "roles", &mut findings, |key, node, findings| stack.roles.extend(role::role(key, node, &context, findings)));
-    each(&top, "functions", &mut findings, |key, node, findings| stack.functions.extend(function::function(key, node, &context, findings)));
+    each(&top, "policies", &mut findings, |key, node, findings| {
+        stack.policies.extend(role::policy(key, node, &context, findings))
+    });
+    each(&top, "roles", &mut findings, |key, node, findings| {
+        stack.roles.extend(role::role(key, node, &context, findings))
+    });
+    each(&top, "functions", &mut findings, |key, node, findings| {
+        stack.functions.extend(function::function(key, node, &context, findings))
+    });
     let mut namespaces = Vec::new();
     each(&top, "namespaces", &mut findings, |key, node, findings| namespaces.extend(namespace(key, node, findings)));
     stack.namespaces = spread(namespaces, &stack);
@@ -76,11 +93,19 @@ pub(super) fn lower(root: &mut Node, file: &str, given: &Given, variables: &mut 
 fn each(top: &Fields<'_>, section: &str, findings: &mut Findings, mut read: impl FnMut(&Key, &Node, &mut Findings)) {
     let Some(node) = top.node(section) else { return };
     let Value::Map(entries) = &node.value else {
-        findings.push(Diagnostic::error(Code::WrongType, format!("`{section}` is a mapping from name to settings, this is {}", node.kind())).at(node.span));
+        findings.push(
+            Diagnostic::error(
+                Code::WrongType,
+                format!("`{section}` is a mapping from name to settings, this is {}", node.kind()),
+            )
+            .at(node.span),
+        );
         return;
     };
     for (key, value) in entries {
+        let before = findings.all.len();
         read(key, value, findings);
+        findings.settle_addresses(before);
         findings.address = None;
     }
 }
@@ -88,20 +113,34 @@ fn each(top: &Fields<'_>, section: &str, findings: &mut Findings, mut read: impl
 fn declare_variables(root: &Node, given: &Given, variables: &mut Variables, findings: &mut Findings) {
     let Some(Node { value: Value::Map(entries), .. }) = root.get("variables") else {
         if let Some(node) = root.get("variables").filter(|n| n.value != Value::Null) {
-            findings.push(Diagnostic::error(Code::WrongType, format!("`variables` is a mapping, this is {}", node.kind())).at(node.span));
+            findings.push(
+                Diagnostic::error(Code::WrongType, format!("`variables` is a mapping, this is {}", node.kind()))
+                    .at(node.span),
+            );
         }
         unknown_variables(None, variables, given, findings);
         return;
     };
     for (key, node) in entries {
         if !names::is_word(&key.text) {
-            findings.push(Diagnostic::error(Code::BadFormat, format!("`{}` is no variable name", key.text)).at(key.span).help("letters, digits and `_`, a letter first"));
+            findings.push(
+                Diagnostic::error(Code::BadFormat, format!("`{}` is no variable name", key.text))
+                    .at(key.span)
+                    .help("letters, digits and `_`, a letter first"),
+            );
         }
         let fields = Fields::open(node, "a variable", &["default", "sensitive", "env", "description"], findings);
         let sensitive = fields.boolean("sensitive", findings).unwrap_or(false);
         let default = fields.string("default", findings);
         if let (true, Some(_), Some(node)) = (sensitive, &default, fields.node("default")) {
-            findings.push(Diagnostic::error(Code::LiteralSecret, format!("the sensitive variable `{}` has its value in the manifest", key.text)).at(node.span).help("remove `default`; give the value by `env:` or --var-file"));
+            findings.push(
+                Diagnostic::error(
+                    Code::LiteralSecret,
+                    format!("the sensitive variable `{}` has its value in the manifest", key.text),
+                )
+                .at(node.span)
+                .help("remove `default`; give the value by `env:` or --var-file"),
+            );
         }
         let env = fields.string("env", findings);
         variables.declare(&key.text, default, env.as_deref(), sensitive, given);
@@ -111,7 +150,10 @@ fn declare_variables(root: &Node, given: &Given, variables: &mut Variables, find
 
 fn unknown_variables(span: Option<Span>, variables: &Variables, given: &Given, findings: &mut Findings) {
     for name in given.flags.keys().filter(|n| !variables.is_declared(n)) {
-        let mut finding = Diagnostic::warning(Code::UndeclaredVariable, format!("--var {name} names a variable that this manifest does not declare"));
+        let mut finding = Diagnostic::warning(
+            Code::UndeclaredVariable,
+            format!("--var {name} names a variable that this manifest does not declare"),
+        );
         finding.span = span;
         findings.push(finding);
     }
@@ -148,7 +190,13 @@ fn interpolate(root: &mut Node, variables: &mut Variables, findings: &mut Vec<Di
     }
 }
 
-fn resource_scope(resource: &mut Node, stack: Option<&str>, region: Option<&str>, variables: &mut Variables, findings: &mut Vec<Diagnostic>) {
+fn resource_scope(
+    resource: &mut Node,
+    stack: Option<&str>,
+    region: Option<&str>,
+    variables: &mut Variables,
+    findings: &mut Vec<Diagnostic>,
+) {
     let nothing = Scope { stack: None, region: None };
     let Value::Map(settings) = &mut resource.value else { return };
     let mut own_region = region.map(str::to_owned);
@@ -177,7 +225,13 @@ pub(super) fn read_tags(fields: &Fields<'_>, findings: &mut Findings) -> Tags {
     if tags.len() > limits::TAGS - 2
         && let Some(node) = fields.node("tags")
     {
-        findings.push(Diagnostic::error(Code::TooMany, format!("{} tags; an object holds {}, two of which mark it", tags.len(), limits::TAGS)).at(node.span));
+        findings.push(
+            Diagnostic::error(
+                Code::TooMany,
+                format!("{} tags; an object holds {}, two of which mark it", tags.len(), limits::TAGS),
+            )
+            .at(node.span),
+        );
     }
     tags
 }
@@ -210,11 +264,22 @@ fn namespace(key: &Key, node: &Node, findings: &mut Findings) -> Option<Declared
         names::region(region, node.span, &mut findings.all);
     }
     let description = fields.string("description", findings).unwrap_or_default();
-    names::description(&description, limits::DESCRIPTION, fields.node("description").map_or(key.span, |n| n.span), &mut findings.all);
+    names::description(
+        &description,
+        limits::DESCRIPTION,
+        fields.node("description").map_or(key.span, |n| n.span),
+        &mut findings.all,
+    );
     let adopt = read_adopt(&fields, findings);
     let mut origin = fields.origin();
     origin.span = Some(key.span);
-    (name != "default").then_some(DeclaredNamespace { name, region, namespace: Namespace { description: description.trim_end().to_owned() }, adopt, origin })
+    (name != "default").then_some(DeclaredNamespace {
+        name,
+        region,
+        namespace: Namespace { description: description.trim_end().to_owned() },
+        adopt,
+        origin,
+    })
 }
 
 /// A namespace without a region stands in every region where a function of the stack uses it.
@@ -223,7 +288,9 @@ fn spread(declared: Vec<DeclaredNamespace>, stack: &Stack) -> Vec<NamespaceResou
     for namespace in declared {
         let mut regions: Vec<String> = match &namespace.region {
             Some(region) => vec![region.clone()],
-            None => stack.functions.iter().filter(|f| f.namespace == namespace.name).map(|f| f.region.clone()).collect(),
+            None => {
+                stack.functions.iter().filter(|f| f.namespace == namespace.name).map(|f| f.region.clone()).collect()
+            }
         };
         regions.sort();
         regions.dedup();

@@ -27,16 +27,33 @@ pub fn keys(kind: &str) -> &'static [&'static str] {
     }
 }
 
-pub(super) fn trigger(function: &str, key: &Key, node: &Node, region: &str, findings: &mut Findings) -> Option<TriggerResource> {
+pub(super) fn trigger(
+    function: &str,
+    key: &Key,
+    node: &Node,
+    region: &str,
+    findings: &mut Findings,
+) -> Option<TriggerResource> {
     let address = ResourceAddress::trigger(function, &key.text);
     findings.address = Some(address.clone());
     if !names::is_label(&key.text) {
-        findings.push(Diagnostic::error(Code::BadFormat, format!("`{}` is no logical id", key.text)).at(key.span).help("letters, digits, `_` and `-`, a letter first"));
+        findings.push(
+            Diagnostic::error(Code::BadFormat, format!("`{}` is no logical id", key.text))
+                .at(key.span)
+                .help("letters, digits, `_` and `-`, a letter first"),
+        );
     }
     let every: Vec<&str> = COMMON.iter().copied().chain(TYPES.iter().flat_map(|t| keys(t).iter().copied())).collect();
-    let Some(kind) = node.get("type").and_then(|_| Fields::open(node, "a trigger", &every, &mut Findings { all: vec![], address: None }).choice("type", &TYPES, findings)) else {
+    let Some(kind) = node.get("type").and_then(|_| {
+        Fields::open(node, "a trigger", &every, &mut Findings { all: vec![], address: None })
+            .choice("type", &TYPES, findings)
+    }) else {
         if node.get("type").is_none() {
-            findings.push(Diagnostic::error(Code::MissingKey, "a trigger needs the key `type`").at(key.span).help(format!("one of: {}", TYPES.join(", "))));
+            findings.push(
+                Diagnostic::error(Code::MissingKey, "a trigger needs the key `type`")
+                    .at(key.span)
+                    .help(format!("one of: {}", TYPES.join(", "))),
+            );
         }
         return None;
     };
@@ -57,14 +74,23 @@ pub(super) fn trigger(function: &str, key: &Key, node: &Node, region: &str, find
         "http" => Some(http(&fields, findings)),
         "raw" => raw(&fields, findings),
         _ => {
-            findings.push(Diagnostic::error(Code::NotYet, "triggers of type cls are not available yet").at(key.span).help("remove it for now"));
+            findings.push(
+                Diagnostic::error(Code::NotYet, "triggers of type cls are not available yet")
+                    .at(key.span)
+                    .help("remove it for now"),
+            );
             None
         }
     };
     let description = match kind {
         "timer" | "ckafka" | "http" => {
             let text = fields.string("description", findings).unwrap_or_default();
-            names::description(&text, limits::DESCRIPTION, fields.node("description").map_or(key.span, |n| n.span), &mut findings.all);
+            names::description(
+                &text,
+                limits::DESCRIPTION,
+                fields.node("description").map_or(key.span, |n| n.span),
+                &mut findings.all,
+            );
             Some(text.trim_end().to_owned())
         }
         _ => None,
@@ -78,7 +104,10 @@ pub(super) fn trigger(function: &str, key: &Key, node: &Node, region: &str, find
     let trigger = Trigger {
         spec: spec?,
         enabled: fields.boolean("enabled", findings).unwrap_or(true),
-        qualifier: fields.string("qualifier", findings).filter(|q| !q.is_empty()).unwrap_or_else(|| "$DEFAULT".to_owned()),
+        qualifier: fields
+            .string("qualifier", findings)
+            .filter(|q| !q.is_empty())
+            .unwrap_or_else(|| "$DEFAULT".to_owned()),
         description,
     };
     Some(TriggerResource { address, trigger, takeover, bind, origin })
@@ -94,13 +123,23 @@ fn timer(fields: &Fields<'_>, key: &Key, findings: &mut Findings) -> Option<Spec
     names::timer(&name, fields.node("name").map_or(key.span, |n| n.span), &mut findings.all);
     let text = fields.required_string("cron", findings)?;
     if let (Err(why), Some(node)) = (cron::check(&text), fields.node("cron")) {
-        findings.push(Diagnostic::error(Code::BadFormat, why).at(node.span).help("seven fields: second minute hour day month weekday year, such as `0 0 3 * * * *`"));
+        findings.push(
+            Diagnostic::error(Code::BadFormat, why)
+                .at(node.span)
+                .help("seven fields: second minute hour day month weekday year, such as `0 0 3 * * * *`"),
+        );
     }
     let argument = fields.string("argument", findings).unwrap_or_default();
     if argument.len() > limits::TIMER_ARGUMENT
         && let Some(node) = fields.node("argument")
     {
-        findings.push(Diagnostic::error(Code::TooMany, format!("`argument` has {} bytes, {} are allowed", argument.len(), limits::TIMER_ARGUMENT)).at(node.span));
+        findings.push(
+            Diagnostic::error(
+                Code::TooMany,
+                format!("`argument` has {} bytes, {} are allowed", argument.len(), limits::TIMER_ARGUMENT),
+            )
+            .at(node.span),
+        );
     }
     Some(Spec::Timer { name, cron: normal_cron(&text), argument })
 }
@@ -115,9 +154,18 @@ fn cos(fields: &Fields<'_>, region: &str, findings: &mut Findings) -> Option<Spe
     let prefix = fields.string("prefix", findings).unwrap_or_default();
     let suffix = fields.string("suffix", findings).unwrap_or_default();
     if let (false, Some(node)) = (suffix.is_empty() || suffix.starts_with('.'), fields.node("suffix")) {
-        findings.push(Diagnostic::error(Code::BadFormat, "`suffix` starts with a dot").at(node.span).help(format!("write `.{suffix}`")));
+        findings.push(
+            Diagnostic::error(Code::BadFormat, "`suffix` starts with a dot")
+                .at(node.span)
+                .help(format!("write `.{suffix}`")),
+        );
     }
-    Some(Spec::Cos { domain: format!("{}.cos.{region}.myqcloud.com", bucket?), events: events?.to_owned(), prefix, suffix })
+    Some(Spec::Cos {
+        domain: format!("{}.cos.{region}.myqcloud.com", bucket?),
+        events: events?.to_owned(),
+        prefix,
+        suffix,
+    })
 }
 
 fn ckafka(fields: &Fields<'_>, findings: &mut Findings) -> Option<Spec> {
@@ -128,8 +176,12 @@ fn ckafka(fields: &Fields<'_>, findings: &mut Findings) -> Option<Spec> {
         findings.push(Diagnostic::error(Code::BadFormat, "`instance` is an id such as ckafka-xxxxxxxx").at(node.span));
     }
     let offset = fields.string("offset", findings).unwrap_or_else(|| "latest".to_owned());
-    if let (false, Some(node)) = (["latest", "earliest"].contains(&offset.as_str()) || offset.bytes().all(|b| b.is_ascii_digit()), fields.node("offset")) {
-        findings.push(Diagnostic::error(Code::BadFormat, "`offset` is latest, earliest, or milliseconds").at(node.span));
+    if let (false, Some(node)) = (
+        ["latest", "earliest"].contains(&offset.as_str()) || offset.bytes().all(|b| b.is_ascii_digit()),
+        fields.node("offset"),
+    ) {
+        findings
+            .push(Diagnostic::error(Code::BadFormat, "`offset` is latest, earliest, or milliseconds").at(node.span));
     }
     Some(Spec::Ckafka {
         instance: instance?,
@@ -147,9 +199,15 @@ fn http(fields: &Fields<'_>, findings: &mut Findings) -> Spec {
     let public = fields.boolean("public", findings).unwrap_or(true);
     let intranet = fields.boolean("intranet", findings).unwrap_or(false);
     let cors = fields.node("cors").map(|node| {
-        let fields = Fields::open(node, "`cors`", &["origins", "headers", "methods", "expose_headers", "max_age", "credentials"], findings);
+        let fields = Fields::open(
+            node,
+            "`cors`",
+            &["origins", "headers", "methods", "expose_headers", "max_age", "credentials"],
+            findings,
+        );
         let mut list = |key| fields.strings(key, findings).unwrap_or_default();
-        let (origins, headers, methods, expose_headers) = (list("origins"), list("headers"), list("methods"), list("expose_headers"));
+        let (origins, headers, methods, expose_headers) =
+            (list("origins"), list("headers"), list("methods"), list("expose_headers"));
         let mut cors = Cors {
             origins,
             headers,
@@ -169,10 +227,22 @@ fn raw(fields: &Fields<'_>, findings: &mut Findings) -> Option<Spec> {
     let name = fields.required_string("name", findings);
     if let (Some(kind), Some(node)) = (&kind, fields.node("kind")) {
         if TYPES.contains(&kind.as_str()) {
-            findings.push(Diagnostic::error(Code::Conflict, format!("`{kind}` has a type of its own")).at(node.span).help(format!("write `type: {kind}`")));
+            findings.push(
+                Diagnostic::error(Code::Conflict, format!("`{kind}` has a type of its own"))
+                    .at(node.span)
+                    .help(format!("write `type: {kind}`")),
+            );
         } else if kind == "apigw" {
-            findings.push(Diagnostic::error(Code::Conflict, "API Gateway triggers ended in 2024").at(node.span).help("use `type: http`, a function URL"));
+            findings.push(
+                Diagnostic::error(Code::Conflict, "API Gateway triggers ended in 2024")
+                    .at(node.span)
+                    .help("use `type: http`, a function URL"),
+            );
         }
     }
-    Some(Spec::Raw { kind: kind?, name: name?, description: fields.json("description").unwrap_or_else(|| serde_json::Value::String(String::new())) })
+    Some(Spec::Raw {
+        kind: kind?,
+        name: name?,
+        description: fields.json("description").unwrap_or_else(|| serde_json::Value::String(String::new())),
+    })
 }

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::style::{Style, visible};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 /// Longest source line shown; longer ones are cut around the mark.
 const LINE: usize = 160;
@@ -34,20 +34,33 @@ fn one(finding: &Diagnostic, sources: &Sources, style: Style, out: &mut String) 
         let gutter = " ".repeat(number.len());
         let address = finding.address.as_ref().map_or_else(String::new, |a| format!("   {a}"));
         out.push_str(&format!("{gutter}{} {}:{}:{}{address}\n", style.dim("-->"), at.file, at.line, at.column));
-        let (line, width) = sources.excerpt(span);
-        let (line, column) = clip(&line, at.column);
-        let pad: String = line.chars().take(column - 1).map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) }).collect();
-        let marked: usize = line.chars().skip(column - 1).take(width).map(|c| c.width().unwrap_or(0)).sum();
-        let mark = "^".repeat(marked.max(1));
-        let label = finding.label.as_ref().map_or_else(String::new, |l| format!(" {l}"));
-        out.push_str(&format!("{} {} {}\n", style.dim(&number), style.dim("|"), visible(&line)));
-        out.push_str(&format!("{gutter} {} {pad}{}\n", style.dim("|"), style.red(&format!("{mark}{label}"))));
+        excerpt(finding, sources, span, &number, style, out);
     } else if let Some(address) = &finding.address {
         out.push_str(&format!("  {} {address}\n", style.dim("-->")));
     }
     if let Some(help) = &finding.help {
         out.push_str(&format!("{}: {}\n", style.bold("help"), visible(help)));
     }
+}
+
+/// The line itself with the place marked; nothing for a file that has no such line.
+fn excerpt(finding: &Diagnostic, sources: &Sources, span: Span, number: &str, style: Style, out: &mut String) {
+    let (gutter, column) = (" ".repeat(number.len()), sources.location(span).column);
+    let (line, width) = sources.excerpt(span);
+    if line.is_empty() {
+        return;
+    }
+    let (line, column) = clip(&line, column);
+    let pad: String = line
+        .chars()
+        .take(column - 1)
+        .map(|c| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) })
+        .collect();
+    let marked: usize = line.chars().skip(column - 1).take(width).map(|c| c.width().unwrap_or(0)).sum();
+    let mark = "^".repeat(marked.max(1));
+    let label = finding.label.as_ref().map_or_else(String::new, |l| format!(" {l}"));
+    out.push_str(&format!("{} {} {}\n", style.dim(number), style.dim("|"), visible(&line)));
+    out.push_str(&format!("{gutter} {} {pad}{}\n", style.dim("|"), style.red(&format!("{mark}{label}"))));
 }
 
 /// A line that fits, and the column of the mark within it.

@@ -40,7 +40,12 @@ pub fn stack(plan: &Plan, sources: &Sources, key: &DigestKey) -> Json {
 }
 
 fn change(change: &Change, sources: &Sources, key: &DigestKey) -> Json {
-    let span = change.attributes.first().and_then(|a| change.origin.span_of(&a.path)).filter(|_| change.action == crate::change::Action::Update).or(change.origin.span);
+    let span = change
+        .attributes
+        .first()
+        .and_then(|a| change.origin.span_of(&a.path))
+        .filter(|_| change.action == crate::change::Action::Update)
+        .or(change.origin.span);
     json!({
         "address": change.address,
         "region": change.region,

@@ -18,9 +18,18 @@ const VALUE: usize = 200;
 #[must_use]
 pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
     let mut out = String::new();
-    out.push_str(&format!("{} {}{}\n", style.bold("stack"), style.bold(&plan.stack), if plan.region.is_empty() { String::new() } else { format!(" ({})", plan.region) }));
+    out.push_str(&format!(
+        "{} {}{}\n",
+        style.bold("stack"),
+        style.bold(&plan.stack),
+        if plan.region.is_empty() { String::new() } else { format!(" ({})", plan.region) }
+    ));
     if plan.changes.is_empty() {
-        let nothing = if plan.errors().next().is_some() { "nothing was decided: see the findings above" } else { "no changes: the cloud holds what the manifest says" };
+        let nothing = if plan.errors().next().is_some() {
+            "nothing was decided: see the findings above"
+        } else {
+            "no changes: the cloud holds what the manifest says"
+        };
         out.push_str(&format!("  {nothing} ({} resource{})\n", plan.unchanged, plural(plan.unchanged)));
         return out;
     }
@@ -96,13 +105,22 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
         Action::Replace => style.red("replace"),
         Action::Delete => style.red("delete"),
     };
-    let region = if change.region.is_empty() || change.region == plan.region { String::new() } else { format!(" in {}", change.region) };
+    let region = if change.region.is_empty() || change.region == plan.region {
+        String::new()
+    } else {
+        format!(" in {}", change.region)
+    };
     let cause = match change.cause {
         Cause::Cloud => style.yellow(" [changed in the cloud]"),
         Cause::Both => style.yellow(" [changed in the manifest and in the cloud]"),
         Cause::Manifest | Cause::Unknown => String::new(),
     };
-    out.push_str(&format!("{} {} {word}{region}{cause}  {}\n", symbol(change.action, style), style.bold(&visible(change.address.as_str())), style.dim(&visible(&change.reason))));
+    out.push_str(&format!(
+        "{} {} {word}{region}{cause}  {}\n",
+        symbol(change.action, style),
+        style.bold(&visible(change.address.as_str())),
+        style.dim(&visible(&change.reason))
+    ));
     let width = change.attributes.iter().map(|a| a.path.chars().count()).max().unwrap_or(0).min(40);
     for attribute in &change.attributes {
         line(change, attribute, width, key, style, out);
@@ -114,22 +132,38 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
 
 fn line(change: &Change, attribute: &AttributeChange, width: usize, key: &DigestKey, style: Style, out: &mut String) {
     let path = format!("{:width$}", visible(&attribute.path));
-    let forces = if change.requires_replace.contains(&attribute.path) { style.red("  forces replacement") } else { String::new() };
+    let forces = if change.requires_replace.contains(&attribute.path) {
+        style.red("  forces replacement")
+    } else {
+        String::new()
+    };
     let shown = |side: &Side| value(change, attribute, side, key);
     if let Some(diff) = multi_line(attribute, style) {
         out.push_str(&format!("    {path}{forces}\n{diff}"));
     } else if change.action == Action::Create || attribute.before.value.is_null() {
         out.push_str(&format!("    {path}  {}{forces}\n", style.green(&shown(&attribute.after))));
     } else if attribute.after.value.is_null() {
-        out.push_str(&format!("    {path}  {} {} {}{forces}\n", style.red(&shown(&attribute.before)), style.dim("->"), style.dim("(removed)")));
+        out.push_str(&format!(
+            "    {path}  {} {} {}{forces}\n",
+            style.red(&shown(&attribute.before)),
+            style.dim("->"),
+            style.dim("(removed)")
+        ));
     } else {
-        out.push_str(&format!("    {path}  {} {} {}{forces}\n", style.red(&shown(&attribute.before)), style.dim("->"), style.green(&shown(&attribute.after))));
+        out.push_str(&format!(
+            "    {path}  {} {} {}{forces}\n",
+            style.red(&shown(&attribute.before)),
+            style.dim("->"),
+            style.green(&shown(&attribute.after))
+        ));
     }
 }
 
 fn value(change: &Change, attribute: &AttributeChange, side: &Side, key: &DigestKey) -> String {
     if side.guarded {
-        return key.digest(&change.address, &attribute.path, side).map_or_else(|| "(none)".to_owned(), |d| format!("(hidden, digest {d})"));
+        return key
+            .digest(&change.address, &attribute.path, side)
+            .map_or_else(|| "(none)".to_owned(), |d| format!("(hidden, digest {d})"));
     }
     let text = match &side.value {
         Json::Null => return "(none)".to_owned(),
@@ -137,7 +171,11 @@ fn value(change: &Change, attribute: &AttributeChange, side: &Side, key: &Digest
         other => visible(&other.to_string()),
     };
     let count = text.chars().count();
-    if count <= VALUE { text } else { format!("{}… ({count} characters)", text.chars().take(VALUE).collect::<String>()) }
+    if count <= VALUE {
+        text
+    } else {
+        format!("{}… ({count} characters)", text.chars().take(VALUE).collect::<String>())
+    }
 }
 
 /// Documents and texts of several lines as a unified diff.

@@ -18,7 +18,9 @@ impl Document {
     /// Text that is not JSON is kept as text, so that it differs from everything we would write.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        let parsed = serde_json::from_str(text).or_else(|e| if text.trim_start().starts_with('%') { serde_json::from_str(&percent_decode(text)) } else { Err(e) });
+        let parsed = serde_json::from_str(text).or_else(|e| {
+            if text.trim_start().starts_with('%') { serde_json::from_str(&percent_decode(text)) } else { Err(e) }
+        });
         match parsed {
             Ok(value) => Self::new(&value),
             Err(_) => Self(Json::String(text.to_owned())),
@@ -52,7 +54,8 @@ fn percent_decode(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let decoded = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3).and_then(|h| u8::from_str_radix(h, 16).ok())).flatten();
+        let decoded =
+            (bytes[i] == b'%').then(|| text.get(i + 1..i + 3).and_then(|h| u8::from_str_radix(h, 16).ok())).flatten();
         match decoded {
             Some(byte) => {
                 out.push(byte);
@@ -106,10 +109,16 @@ fn statement(value: &Json) -> Json {
             "condition" => condition(value),
             _ => value.clone(),
         };
-        let empty = matches!(&value, Json::Object(m) if m.is_empty()) || matches!(&value, Json::Array(a) if a.is_empty()) || value.is_null();
+        let empty = matches!(&value, Json::Object(m) if m.is_empty())
+            || matches!(&value, Json::Array(a) if a.is_empty())
+            || value.is_null();
         if !empty {
             // Actions are sent with the long prefix for sts, which every sample carries.
-            let value = if key == "action" { set(&value, |a| if a.starts_with("sts:") { format!("name/{a}") } else { a.to_owned() }) } else { value };
+            let value = if key == "action" {
+                set(&value, |a| if a.starts_with("sts:") { format!("name/{a}") } else { a.to_owned() })
+            } else {
+                value
+            };
             out.insert(key, value);
         }
     }
@@ -118,7 +127,13 @@ fn statement(value: &Json) -> Json {
 
 fn principal(value: &Json) -> Json {
     let Json::Object(members) = value else { return value.clone() };
-    Json::Object(members.iter().map(|(k, v)| (k.to_lowercase(), set(v, root_to_uin))).filter(|(_, v)| v.as_array().is_none_or(|a| !a.is_empty())).collect())
+    Json::Object(
+        members
+            .iter()
+            .map(|(k, v)| (k.to_lowercase(), set(v, root_to_uin)))
+            .filter(|(_, v)| v.as_array().is_none_or(|a| !a.is_empty()))
+            .collect(),
+    )
 }
 
 /// `qcs::cam::uin/X:root` and `qcs::cam::uin/X:uin/X` are one principal (facts 3.8).
@@ -136,7 +151,9 @@ fn condition(value: &Json) -> Json {
             .iter()
             .map(|(operator, keys)| {
                 let keys = match keys {
-                    Json::Object(keys) => Json::Object(keys.iter().map(|(k, v)| (k.clone(), set(v, str::to_owned))).collect()),
+                    Json::Object(keys) => {
+                        Json::Object(keys.iter().map(|(k, v)| (k.clone(), set(v, str::to_owned))).collect())
+                    }
                     other => other.clone(),
                 };
                 (operator.to_lowercase(), keys)
@@ -193,7 +210,9 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(Document::new(a.json()), a);
         assert_eq!(Document::from_text(&a.text()), a);
-        let root = Document::new(&serde_json::json!({"version":"2.0","statement":[{"effect":"allow","action":"sts:AssumeRole","principal":{"qcs":"qcs::cam::uin/1:root"}}]}));
+        let root = Document::new(
+            &serde_json::json!({"version":"2.0","statement":[{"effect":"allow","action":"sts:AssumeRole","principal":{"qcs":"qcs::cam::uin/1:root"}}]}),
+        );
         assert!(root.text().contains("qcs::cam::uin/1:uin/1"));
         assert_ne!(Document::from_text("not json"), a);
     }

@@ -9,8 +9,10 @@ use super::tags::{self, Tags};
 use crate::attributes::{Attributes, Comparison, join};
 
 /// How functions compare: whatever is not declared in these collections is removed.
-pub const COMPARISON: Comparison =
-    Comparison { authoritative: &["environment", "tags", "layers", "file_systems", "dead_letter", "vpc"], guarded: &["environment"] };
+pub const COMPARISON: Comparison = Comparison {
+    authoritative: &["environment", "tags", "layers", "file_systems", "dead_letter", "vpc"],
+    guarded: &["environment"],
+};
 
 /// Attributes whose documented defaults disagree or that the platform assigns: left alone when omitted.
 pub const LEFT_ALONE: [&str; 4] = ["init_timeout", "log", "async", "tracing"];
@@ -156,7 +158,10 @@ pub struct Function {
 // The environment holds secrets: Debug shows names only.
 impl std::fmt::Debug for Function {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Function").field("runtime", &self.runtime).field("environment", &self.environment.keys()).finish_non_exhaustive()
+        f.debug_struct("Function")
+            .field("runtime", &self.runtime)
+            .field("environment", &self.environment.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -318,7 +323,8 @@ impl Image {
     /// Whether the service's `observed` image is this one: a digest it appended by itself does not count.
     #[must_use]
     pub fn is_served_by(&self, observed: &Image) -> bool {
-        let uri = if self.uri.contains('@') { observed.uri.as_str() } else { observed.uri.split('@').next().unwrap_or("") };
+        let uri =
+            if self.uri.contains('@') { observed.uri.as_str() } else { observed.uri.split('@').next().unwrap_or("") };
         let text = |t: &Option<String>| t.clone().unwrap_or_default();
         uri == self.uri
             && text(&self.command) == text(&observed.command)
@@ -334,7 +340,15 @@ mod tests {
 
     #[test]
     fn an_image_tag_is_served_by_its_digest_form() {
-        let image = |uri: &str| Image { registry: "personal".into(), uri: uri.into(), registry_id: None, command: None, args: None, port: None, accelerate: false };
+        let image = |uri: &str| Image {
+            registry: "personal".into(),
+            uri: uri.into(),
+            registry_id: None,
+            command: None,
+            args: None,
+            port: None,
+            accelerate: false,
+        };
         assert!(image("ccr/x:1").is_served_by(&image("ccr/x:1@sha256:aa")));
         assert!(!image("ccr/x:2").is_served_by(&image("ccr/x:1@sha256:aa")));
         assert!(!image("ccr/x:1@sha256:bb").is_served_by(&image("ccr/x:1@sha256:aa")));
@@ -342,7 +356,8 @@ mod tests {
 
     #[test]
     fn debug_shows_no_environment_value() {
-        let function = Function { environment: [("KEY".to_owned(), "sesame".to_owned())].into(), ..Function::default() };
+        let function =
+            Function { environment: [("KEY".to_owned(), "sesame".to_owned())].into(), ..Function::default() };
         assert!(!format!("{function:?}").contains("sesame"));
     }
 }

@@ -20,6 +20,8 @@ pub struct Origin {
     pub span: Option<Span>,
     /// The place of each key, by attribute path.
     pub spans: BTreeMap<String, Span>,
+    /// The place of each value, by attribute path.
+    pub values: BTreeMap<String, Span>,
     /// Paths that hold the value of a sensitive variable or of `${env.*}`.
     pub sensitive: BTreeSet<String>,
     /// Paths whose value stands literally in the manifest.
@@ -31,13 +33,22 @@ impl Origin {
     #[must_use]
     pub fn is_sensitive(&self, path: &str) -> bool {
         self.sensitive.contains(path)
-            || self.sensitive.iter().any(|s| path.strip_prefix(s.as_str()).is_some_and(|rest| rest.starts_with(['.', '['])) && !self.spans.contains_key(path))
+            || self.sensitive.iter().any(|s| {
+                path.strip_prefix(s.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']))
+                    && !self.spans.contains_key(path)
+            })
     }
 
     /// Whether the value at `path` stands literally in the manifest and is not sensitive.
     #[must_use]
     pub fn is_literal(&self, path: &str) -> bool {
         self.literal.contains(path) && !self.sensitive.contains(path)
+    }
+
+    /// The place of a value, for findings about what it says; else the place of its key.
+    #[must_use]
+    pub fn value_span(&self, path: &str) -> Option<Span> {
+        self.values.get(path).copied().or_else(|| self.span_of(path))
     }
 
     /// The place of an attribute: its own, or the closest key above it, or the resource's.
@@ -58,7 +69,11 @@ impl Origin {
 
 /// Moves what is known of one path to another.
 pub(crate) fn rename(origin: &mut Origin, from: &str, to: &str) {
-    let renamed = |path: &str| path.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with(['.', '['])).map(|rest| format!("{to}{rest}"));
+    let renamed = |path: &str| {
+        path.strip_prefix(from)
+            .filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            .map(|rest| format!("{to}{rest}"))
+    };
     let set = |paths: &BTreeSet<String>| paths.iter().map(|p| renamed(p).unwrap_or_else(|| p.clone())).collect();
     origin.sensitive = set(&origin.sensitive);
     origin.literal = set(&origin.literal);

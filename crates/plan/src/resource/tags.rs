@@ -16,7 +16,11 @@ impl IgnoreTags {
     /// Whether a key is left alone: the user's globs, and always `provision-*`, `qcs:*`, `project:*` (design section 3).
     #[must_use]
     pub fn ignores(&self, key: &str) -> bool {
-        ["provision-*", "qcs:*", "project:*"].iter().copied().chain(self.0.iter().map(String::as_str)).any(|glob| wildcard(glob, key))
+        ["provision-*", "qcs:*", "project:*"]
+            .iter()
+            .copied()
+            .chain(self.0.iter().map(String::as_str))
+            .any(|glob| wildcard(glob, key))
     }
 
     /// The tags that are compared.
@@ -47,7 +51,9 @@ pub(crate) fn put(attributes: &mut Attributes, tags: &Tags) {
 fn wildcard(glob: &str, text: &str) -> bool {
     match glob.split_once('*') {
         None => glob == text,
-        Some((head, rest)) => text.strip_prefix(head).is_some_and(|tail| (0..=tail.len()).filter(|i| tail.is_char_boundary(*i)).any(|i| wildcard(rest, &tail[i..]))),
+        Some((head, rest)) => text.strip_prefix(head).is_some_and(|tail| {
+            (0..=tail.len()).filter(|i| tail.is_char_boundary(*i)).any(|i| wildcard(rest, &tail[i..]))
+        }),
     }
 }
 
@@ -58,7 +64,14 @@ mod tests {
     #[test]
     fn globs_match_runs_of_characters() {
         let ignore = IgnoreTags(vec!["cost-*".into(), "*-auto".into()]);
-        for (key, ignored) in [("cost-center", true), ("cost", false), ("x-auto", true), ("provision-stack", true), ("qcs:x", true), ("team", false)] {
+        for (key, ignored) in [
+            ("cost-center", true),
+            ("cost", false),
+            ("x-auto", true),
+            ("provision-stack", true),
+            ("qcs:x", true),
+            ("team", false),
+        ] {
             assert_eq!(ignore.ignores(key), ignored, "{key}");
         }
     }

@@ -205,7 +205,12 @@ impl Trigger {
             Spec::Timer { cron, .. } => cron.clone(),
             Spec::Cos { events, prefix, suffix, .. } => {
                 // Key order as documented; the service matches deletes by this text.
-                format!("{{\"event\":{},\"filter\":{{\"Prefix\":{},\"Suffix\":{}}}}}", json!(events), json!(prefix), json!(suffix))
+                format!(
+                    "{{\"event\":{},\"filter\":{{\"Prefix\":{},\"Suffix\":{}}}}}",
+                    json!(events),
+                    json!(prefix),
+                    json!(suffix)
+                )
             }
             Spec::Ckafka { batch, offset, retry, timeout, group, .. } => {
                 let mut desc = json!({ "maxMsgNum": batch, "offset": offset, "retry": retry, "timeOut": timeout });
@@ -342,15 +347,28 @@ impl RawTrigger {
         let parsed: Option<Json> = serde_json::from_str(&self.desc).ok();
         let spec = match self.kind.as_str() {
             "mps" => Some(Spec::Mps { event: self.mps_event(parsed.as_ref()) }),
-            "timer" => Some(Spec::Timer { name: self.name.clone(), cron: self.cron(parsed.as_ref()), argument: self.argument.clone() }),
+            "timer" => Some(Spec::Timer {
+                name: self.name.clone(),
+                cron: self.cron(parsed.as_ref()),
+                argument: self.argument.clone(),
+            }),
             "cos" => parsed.as_ref().and_then(|d| self.cos(d)),
             "ckafka" => parsed.as_ref().and_then(|d| self.ckafka(d)),
             "http" => parsed.as_ref().map(http),
             _ => None,
         };
-        let spec = spec.unwrap_or_else(|| Spec::Raw { kind: self.kind.clone(), name: self.name.clone(), description: parsed.unwrap_or_else(|| Json::String(self.desc.clone())) });
+        let spec = spec.unwrap_or_else(|| Spec::Raw {
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+            description: parsed.unwrap_or_else(|| Json::String(self.desc.clone())),
+        });
         let (description, _) = crate::mark::split(&self.description);
-        Trigger { spec, enabled: self.enabled && !self.unbound, qualifier: self.qualifier.clone(), description: Some(description) }
+        Trigger {
+            spec,
+            enabled: self.enabled && !self.unbound,
+            qualifier: self.qualifier.clone(),
+            description: Some(description),
+        }
     }
 
     /// Whether its description carries a line that we wrote for `identity`.
@@ -366,7 +384,10 @@ impl RawTrigger {
             return event.to_owned();
         }
         let named = desc.and_then(|d| member(d, &["eventType", "EventType", "event"])).and_then(Json::as_str);
-        named.unwrap_or_else(|| if segment.is_empty() { &self.name } else { segment }).trim_end_matches("Event").to_owned()
+        named
+            .unwrap_or_else(|| if segment.is_empty() { &self.name } else { segment })
+            .trim_end_matches("Event")
+            .to_owned()
     }
 
     fn cron(&self, desc: Option<&Json>) -> String {
@@ -382,11 +403,18 @@ impl RawTrigger {
         let events = member(desc, &["event", "Event"])?.as_str()?.to_owned();
         let filter = member(desc, &["filter", "Filter"]);
         let part = |keys: &[&str]| filter.and_then(|f| member(f, keys)).and_then(Json::as_str).unwrap_or("").to_owned();
-        Some(Spec::Cos { domain: self.name.clone(), events, prefix: part(&["Prefix", "prefix"]), suffix: part(&["Suffix", "suffix"]) })
+        Some(Spec::Cos {
+            domain: self.name.clone(),
+            events,
+            prefix: part(&["Prefix", "prefix"]),
+            suffix: part(&["Suffix", "suffix"]),
+        })
     }
 
     fn ckafka(&self, desc: &Json) -> Option<Spec> {
-        let number = |key: &str| member(desc, &[key]).and_then(|v| v.as_u64().or_else(|| v.as_str().and_then(|s| s.parse().ok())));
+        let number = |key: &str| {
+            member(desc, &[key]).and_then(|v| v.as_u64().or_else(|| v.as_str().and_then(|s| s.parse().ok())))
+        };
         let text = |key: &str| member(desc, &[key]).and_then(Json::as_str).map(str::to_owned);
         // The name is the identity. `ckafka-xxxx-topic`: the instance id itself holds one hyphen.
         let cut = self.name.match_indices('-').nth(1).map(|(i, _)| i)?;
@@ -396,26 +424,41 @@ impl RawTrigger {
             Some(Json::Number(n)) => n.to_string(),
             _ => "latest".to_owned(),
         };
-        Some(Spec::Ckafka { instance, topic, batch: number("maxMsgNum")?, offset, retry: number("retry").unwrap_or(10_000), timeout: number("timeOut").unwrap_or(60), group: text("consumerGroupName") })
+        Some(Spec::Ckafka {
+            instance,
+            topic,
+            batch: number("maxMsgNum")?,
+            offset,
+            retry: number("retry").unwrap_or(10_000),
+            timeout: number("timeOut").unwrap_or(60),
+            group: text("consumerGroupName"),
+        })
     }
 }
 
 fn http(desc: &Json) -> Spec {
     let net = member(desc, &["NetConfig"]);
     let switch = |key: &str| net.and_then(|n| n.get(key)).map(flag);
-    let cors = member(desc, &["CorsConfig"]).filter(|c| c.get("Enable").is_none_or(flag) && c.as_object().is_some_and(|o| !o.is_empty())).map(|c| {
-        let list = |key: &str| c.get(key).and_then(Json::as_array).map(|a| a.iter().filter_map(Json::as_str).map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
-        let mut cors = Cors {
-            origins: list("Origins"),
-            headers: list("Headers"),
-            methods: list("Methods"),
-            expose_headers: list("ExposeHeaders"),
-            max_age: c.get("MaxAge").and_then(Json::as_u64).unwrap_or(0),
-            credentials: c.get("Credentials").is_some_and(flag),
-        };
-        cors.normalise();
-        cors
-    });
+    let cors = member(desc, &["CorsConfig"])
+        .filter(|c| c.get("Enable").is_none_or(flag) && c.as_object().is_some_and(|o| !o.is_empty()))
+        .map(|c| {
+            let list = |key: &str| {
+                c.get(key)
+                    .and_then(Json::as_array)
+                    .map(|a| a.iter().filter_map(Json::as_str).map(str::to_owned).collect::<Vec<_>>())
+                    .unwrap_or_default()
+            };
+            let mut cors = Cors {
+                origins: list("Origins"),
+                headers: list("Headers"),
+                methods: list("Methods"),
+                expose_headers: list("ExposeHeaders"),
+                max_age: c.get("MaxAge").and_then(Json::as_u64).unwrap_or(0),
+                credentials: c.get("Credentials").is_some_and(flag),
+            };
+            cors.normalise();
+            cors
+        });
     Spec::Http {
         cam: member(desc, &["AuthType"]).and_then(Json::as_str).is_some_and(|a| a.eq_ignore_ascii_case("CAM")),
         public: switch("EnableExtranet").unwrap_or(true),
@@ -463,7 +506,8 @@ pub fn covers(observed: &Json, desired: &Json) -> bool {
     match (observed, desired) {
         (Json::Object(o), Json::Object(d)) => d.iter().all(|(k, v)| o.get(k).is_some_and(|ov| covers(ov, v))),
         (Json::Array(o), Json::Array(d)) => o.len() == d.len() && o.iter().zip(d).all(|(o, d)| covers(o, d)),
-        (Json::String(text), scalar @ (Json::Number(_) | Json::Bool(_))) | (scalar @ (Json::Number(_) | Json::Bool(_)), Json::String(text)) => {
+        (Json::String(text), scalar @ (Json::Number(_) | Json::Bool(_)))
+        | (scalar @ (Json::Number(_) | Json::Bool(_)), Json::String(text)) => {
             let scalar = scalar.to_string();
             *text == scalar
         }
@@ -476,7 +520,14 @@ mod tests {
     use super::*;
 
     fn raw(kind: &str, name: &str, desc: &str) -> RawTrigger {
-        RawTrigger { kind: kind.into(), name: name.into(), desc: desc.into(), enabled: true, qualifier: "$DEFAULT".into(), ..RawTrigger::default() }
+        RawTrigger {
+            kind: kind.into(),
+            name: name.into(),
+            desc: desc.into(),
+            enabled: true,
+            qualifier: "$DEFAULT".into(),
+            ..RawTrigger::default()
+        }
     }
 
     #[test]
@@ -489,11 +540,26 @@ mod tests {
 
     #[test]
     fn additions_of_the_service_do_not_change_a_trigger() {
-        let cos = raw("cos", "b-1.cos.ap-beijing.myqcloud.com", r#"{"bucketUrl":"b-1.cos.ap-beijing.myqcloud.com","event":"cos:ObjectCreated:*","filter":{"Prefix":"raw/","Suffix":".mp4"}}"#);
-        assert_eq!(cos.normal_form().wire_desc(), r#"{"event":"cos:ObjectCreated:*","filter":{"Prefix":"raw/","Suffix":".mp4"}}"#);
-        let http = raw("http", "hulr", r#"{"AuthType":"NONE","NetConfig":{"EnableIntranet":false,"EnableExtranet":true,"ExtranetUrl":"https://x"},"CorsConfig":{"Enable":false}}"#);
+        let cos = raw(
+            "cos",
+            "b-1.cos.ap-beijing.myqcloud.com",
+            r#"{"bucketUrl":"b-1.cos.ap-beijing.myqcloud.com","event":"cos:ObjectCreated:*","filter":{"Prefix":"raw/","Suffix":".mp4"}}"#,
+        );
+        assert_eq!(
+            cos.normal_form().wire_desc(),
+            r#"{"event":"cos:ObjectCreated:*","filter":{"Prefix":"raw/","Suffix":".mp4"}}"#
+        );
+        let http = raw(
+            "http",
+            "hulr",
+            r#"{"AuthType":"NONE","NetConfig":{"EnableIntranet":false,"EnableExtranet":true,"ExtranetUrl":"https://x"},"CorsConfig":{"Enable":false}}"#,
+        );
         assert_eq!(http.normal_form().spec, Spec::Http { cam: false, public: true, intranet: false, cors: None });
-        let kafka = raw("ckafka", "ckafka-ab12-t-1", r#"{"maxMsgNum":"10","offset":"latest","retry":5,"timeOut":60,"consumerGroupName":"scf_x","partitionNum":3}"#);
+        let kafka = raw(
+            "ckafka",
+            "ckafka-ab12-t-1",
+            r#"{"maxMsgNum":"10","offset":"latest","retry":5,"timeOut":60,"consumerGroupName":"scf_x","partitionNum":3}"#,
+        );
         assert_eq!(kafka.normal_form().key().key, "ckafka-ab12-t-1");
     }
 

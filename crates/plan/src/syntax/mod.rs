@@ -100,16 +100,29 @@ impl Node {
 pub fn parse(name: &str, text: &str, file: FileId) -> Result<Node, Vec<Diagnostic>> {
     let whole = Span { file, start: 0, end: 0 };
     if text.len() > MAX_BYTES {
-        return Err(vec![Diagnostic::error(Code::TooLarge, format!("{} bytes in one manifest, {MAX_BYTES} are read", text.len())).at(whole)]);
+        return Err(vec![
+            Diagnostic::error(Code::TooLarge, format!("{} bytes in one manifest, {MAX_BYTES} are read", text.len()))
+                .at(whole),
+        ]);
     }
     let node = if name.ends_with(".toml") { toml_text::parse(text, file)? } else { yaml_text::parse(text, file)? };
     match &node.value {
-        Value::Null => Err(vec![Diagnostic::error(Code::Empty, "this file declares nothing").at(whole).help("start with `stack: NAME`, or run `provision init`")]),
-        Value::Map(entries) if entries.is_empty() => Err(vec![Diagnostic::error(Code::Empty, "this file declares nothing").at(whole).help("start with `stack = \"NAME\"`")]),
+        Value::Null => Err(vec![
+            Diagnostic::error(Code::Empty, "this file declares nothing")
+                .at(whole)
+                .help("start with `stack: NAME`, or run `provision init`"),
+        ]),
+        Value::Map(entries) if entries.is_empty() => Err(vec![
+            Diagnostic::error(Code::Empty, "this file declares nothing")
+                .at(whole)
+                .help("start with `stack = \"NAME\"`"),
+        ]),
         Value::Map(_) => Ok(node),
-        Value::Scalar { .. } | Value::List(_) => {
-            Err(vec![Diagnostic::error(Code::WrongType, format!("a manifest is a mapping, this is {}", node.kind())).at(node.span).help("start with `stack: NAME`")])
-        }
+        Value::Scalar { .. } | Value::List(_) => Err(vec![
+            Diagnostic::error(Code::WrongType, format!("a manifest is a mapping, this is {}", node.kind()))
+                .at(node.span)
+                .help("start with `stack: NAME`"),
+        ]),
     }
 }
 
@@ -119,7 +132,11 @@ fn duplicates(entries: &[(Key, Node)]) -> Vec<Diagnostic> {
     entries
         .iter()
         .filter(|(key, _)| !seen.insert(key.text.as_str()))
-        .map(|(key, _)| Diagnostic::error(Code::DuplicateKey, format!("`{}` stands twice in this mapping", key.text)).at(key.span).help("keep one of the two"))
+        .map(|(key, _)| {
+            Diagnostic::error(Code::DuplicateKey, format!("`{}` stands twice in this mapping", key.text))
+                .at(key.span)
+                .help("keep one of the two")
+        })
         .collect()
 }
 
@@ -138,7 +155,8 @@ mod tests {
     #[test]
     fn yaml_and_toml_end_in_the_same_tree() {
         let yaml = parse("a.yaml", "stack: x\nfunctions:\n  f: { memory: 128, on: [a, \"b\"] }\n", FileId(0)).unwrap();
-        let toml = parse("a.toml", "stack = \"x\"\n[functions.f]\nmemory = 128\non = [\"a\", \"b\"]\n", FileId(0)).unwrap();
+        let toml =
+            parse("a.toml", "stack = \"x\"\n[functions.f]\nmemory = 128\non = [\"a\", \"b\"]\n", FileId(0)).unwrap();
         let memory = |n: &Node| match &n.get("functions").unwrap().get("f").unwrap().get("memory").unwrap().value {
             Value::Scalar { text, quoted } => (text.clone(), *quoted),
             _ => panic!("memory is a scalar"),

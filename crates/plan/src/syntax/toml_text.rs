@@ -13,9 +13,15 @@ pub(super) fn parse(text: &str, file: FileId) -> Result<Node, Vec<Diagnostic>> {
     }
     let mut nodes = 0;
     let span = document.span();
-    let node = Node { span: Span { file, start: span.start, end: span.end }, value: table(document.into_inner(), file, &mut nodes), taint: Taint::default() };
+    let node = Node {
+        span: Span { file, start: span.start, end: span.end },
+        value: table(document.into_inner(), file, &mut nodes),
+        taint: Taint::default(),
+    };
     if nodes > MAX_NODES {
-        return Err(vec![Diagnostic::error(Code::TooLarge, format!("more than {MAX_NODES} values in one file")).at(node.span)]);
+        return Err(vec![
+            Diagnostic::error(Code::TooLarge, format!("more than {MAX_NODES} values in one file")).at(node.span),
+        ]);
     }
     Ok(node)
 }
@@ -24,7 +30,11 @@ fn finding(error: &toml::de::Error, text: &str, file: FileId) -> Diagnostic {
     let span = error.span().unwrap_or(0..0);
     let start = span.start.min(text.len());
     let code = if error.message().contains("duplicate key") { Code::DuplicateKey } else { Code::Syntax };
-    Diagnostic::error(code, format!("TOML: {}", error.message())).at(Span { file, start, end: span.end.clamp(start, text.len()) })
+    Diagnostic::error(code, format!("TOML: {}", error.message())).at(Span {
+        file,
+        start,
+        end: span.end.clamp(start, text.len()),
+    })
 }
 
 fn table(table: DeTable<'_>, file: FileId, nodes: &mut usize) -> Value {
@@ -47,7 +57,10 @@ fn node(value: DeValue<'_>, span: Span, nodes: &mut usize) -> Node {
     let plain = |text: String| Value::Scalar { text, quoted: false };
     let value = match value {
         DeValue::String(text) => Value::Scalar { text: text.into_owned(), quoted: true },
-        DeValue::Integer(number) => plain(i64::from_str_radix(number.as_str(), number.radix()).map_or_else(|_| number.as_str().to_owned(), |n| n.to_string())),
+        DeValue::Integer(number) => plain(
+            i64::from_str_radix(number.as_str(), number.radix())
+                .map_or_else(|_| number.as_str().to_owned(), |n| n.to_string()),
+        ),
         DeValue::Float(number) => plain(number.as_str().to_owned()),
         DeValue::Boolean(flag) => plain(flag.to_string()),
         DeValue::Datetime(time) => plain(time.to_string()),

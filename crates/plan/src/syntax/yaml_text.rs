@@ -26,8 +26,16 @@ struct Builder<'t> {
 }
 
 pub(super) fn parse(text: &str, file: FileId) -> Result<Node, Vec<Diagnostic>> {
-    let mut builder =
-        Builder { text, file, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, documents: 0, root: None, findings: Vec::new() };
+    let mut builder = Builder {
+        text,
+        file,
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        documents: 0,
+        root: None,
+        findings: Vec::new(),
+    };
     for event in Parser::new_from_str(text) {
         match event {
             Ok((event, span)) => {
@@ -39,14 +47,26 @@ pub(super) fn parse(text: &str, file: FileId) -> Result<Node, Vec<Diagnostic>> {
             Err(error) => {
                 let start = error.marker().byte_offset().unwrap_or(0).min(text.len());
                 let message = error.info();
-                let code = if message.contains("nesting") || message.contains("recursion") { Code::TooDeep } else { Code::Syntax };
-                builder.findings.push(Diagnostic::error(code, format!("YAML: {message}")).at(Span { file, start, end: start + 1 }));
+                let code = if message.contains("nesting") || message.contains("recursion") {
+                    Code::TooDeep
+                } else {
+                    Code::Syntax
+                };
+                builder.findings.push(Diagnostic::error(code, format!("YAML: {message}")).at(Span {
+                    file,
+                    start,
+                    end: start + 1,
+                }));
                 return Err(builder.findings);
             }
         }
     }
     if builder.findings.is_empty() {
-        Ok(builder.root.unwrap_or(Node { span: Span { file, start: 0, end: 0 }, value: Value::Null, taint: Taint::default() }))
+        Ok(builder.root.unwrap_or(Node {
+            span: Span { file, start: 0, end: 0 },
+            value: Value::Null,
+            taint: Taint::default(),
+        }))
     } else {
         Err(builder.findings)
     }
@@ -65,7 +85,9 @@ impl Builder<'_> {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(Diagnostic::error(Code::UnsupportedSyntax, "a second YAML document").at(at).help("one file is one stack: put it into a file of its own"));
+                    return Err(Diagnostic::error(Code::UnsupportedSyntax, "a second YAML document")
+                        .at(at)
+                        .help("one file is one stack: put it into a file of its own"));
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -81,13 +103,20 @@ impl Builder<'_> {
             }
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor) else {
-                    return Err(Diagnostic::error(Code::Syntax, "YAML: an alias to a value that is not complete").at(at));
+                    return Err(
+                        Diagnostic::error(Code::Syntax, "YAML: an alias to a value that is not complete").at(at)
+                    );
                 };
                 let (mut node, size) = (node.clone(), *size);
                 // The use is where a reader has to look; the anchor may stand far away.
                 node.span = at;
                 if self.nodes + size > MAX_NODES {
-                    return Err(Diagnostic::error(Code::TooLarge, format!("aliases expand this file to more than {MAX_NODES} values")).at(at).help("write the values out; manifests are small"));
+                    return Err(Diagnostic::error(
+                        Code::TooLarge,
+                        format!("aliases expand this file to more than {MAX_NODES} values"),
+                    )
+                    .at(at)
+                    .help("write the values out; manifests are small"));
                 }
                 self.add(node, size)?;
             }
@@ -102,10 +131,24 @@ impl Builder<'_> {
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(frame) = self.stack.pop() else { return Ok(()) };
                 let (node, anchor) = match frame {
-                    Frame::List { start, anchor, items } => (Node { span: Span { end: at.end.max(start.end), ..start }, value: Value::List(items), taint: Taint::default() }, anchor),
+                    Frame::List { start, anchor, items } => (
+                        Node {
+                            span: Span { end: at.end.max(start.end), ..start },
+                            value: Value::List(items),
+                            taint: Taint::default(),
+                        },
+                        anchor,
+                    ),
                     Frame::Map { start, anchor, entries, .. } => {
                         self.findings.extend(duplicates(&entries));
-                        (Node { span: Span { end: at.end.max(start.end), ..start }, value: Value::Map(entries), taint: Taint::default() }, anchor)
+                        (
+                            Node {
+                                span: Span { end: at.end.max(start.end), ..start },
+                                value: Value::Map(entries),
+                                taint: Taint::default(),
+                            },
+                            anchor,
+                        )
                     }
                 };
                 if anchor != 0 {
@@ -138,7 +181,9 @@ impl Builder<'_> {
     fn add(&mut self, node: Node, size: usize) -> Result<(), Diagnostic> {
         self.nodes += size;
         if self.nodes > MAX_NODES {
-            return Err(Diagnostic::error(Code::TooLarge, format!("more than {MAX_NODES} values in one file")).at(node.span));
+            return Err(
+                Diagnostic::error(Code::TooLarge, format!("more than {MAX_NODES} values in one file")).at(node.span)
+            );
         }
         match self.stack.last_mut() {
             None => self.root = Some(node),
@@ -149,7 +194,9 @@ impl Builder<'_> {
                     Value::Scalar { text, .. } => *key = Some(Key { text, span: node.span }),
                     Value::Null => *key = Some(Key { text: "null".to_owned(), span: node.span }),
                     Value::List(_) | Value::Map(_) => {
-                        return Err(Diagnostic::error(Code::UnsupportedSyntax, "a list or mapping as a key").at(node.span).help("keys are plain text"));
+                        return Err(Diagnostic::error(Code::UnsupportedSyntax, "a list or mapping as a key")
+                            .at(node.span)
+                            .help("keys are plain text"));
                     }
                 },
             },
@@ -168,8 +215,13 @@ fn size(node: &Node) -> usize {
 
 fn check_tag(tag: Option<&Tag>, at: Span) -> Result<(), Diagnostic> {
     match tag {
-        Some(tag) if !(tag.handle() == "tag:yaml.org,2002:" && ["str", "int", "bool", "float", "map", "seq", "null"].contains(&tag.suffix())) => {
-            Err(Diagnostic::error(Code::UnsupportedSyntax, format!("the tag `{}{}`", tag.handle(), tag.suffix())).at(at).help("remove the tag; manifests are data only"))
+        Some(tag)
+            if !(tag.handle() == "tag:yaml.org,2002:"
+                && ["str", "int", "bool", "float", "map", "seq", "null"].contains(&tag.suffix())) =>
+        {
+            Err(Diagnostic::error(Code::UnsupportedSyntax, format!("the tag `{}{}`", tag.handle(), tag.suffix()))
+                .at(at)
+                .help("remove the tag; manifests are data only"))
         }
         Some(_) | None => Ok(()),
     }

@@ -1,6 +1,14 @@
 //! The platform's cron expressions: second minute hour day month weekday year, or the legacy five fields.
 
-const FIELDS: [(&str, u32, u32); 7] = [("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 6), ("year", 1970, 2099)];
+const FIELDS: [(&str, u32, u32); 7] = [
+    ("second", 0, 59),
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day", 1, 31),
+    ("month", 1, 12),
+    ("weekday", 0, 6),
+    ("year", 1970, 2099),
+];
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
@@ -63,10 +71,29 @@ mod tests {
 
     #[test]
     fn documented_expressions_pass_and_slips_are_named() {
-        for good in ["0 0 3 * * * *", "*/5 * * * * * *", "0 0 2 1 * * *", "0 15 10 * * MON-FRI *", "0 0 10,14,16 * * * *", "0 3 * * *"] {
+        for good in [
+            "0 0 3 * * * *",
+            "*/5 * * * * * *",
+            "0 0 2 1 * * *",
+            "0 15 10 * * MON-FRI *",
+            "0 0 10,14,16 * * * *",
+            "0 3 * * *",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
-        for bad in ["", "* * *", "60 0 3 * * * *", "0 0 24 * * * *", "0 0 3 0 * * *", "0 0 3 * 13 * *", "0 0 3 * * 7 *", "0 0 3 * * * 1969", "a 0 3 * * * *", "0/0 0 3 * * * *", "0 5-1 3 * * * *"] {
+        for bad in [
+            "",
+            "* * *",
+            "60 0 3 * * * *",
+            "0 0 24 * * * *",
+            "0 0 3 0 * * *",
+            "0 0 3 * 13 * *",
+            "0 0 3 * * 7 *",
+            "0 0 3 * * * 1969",
+            "a 0 3 * * * *",
+            "0/0 0 3 * * * *",
+            "0 5-1 3 * * * *",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

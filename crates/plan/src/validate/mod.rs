@@ -34,14 +34,24 @@ pub fn across(stacks: &[&Stack]) -> Vec<Diagnostic> {
     let mut events: HashMap<String, &Stack> = HashMap::new();
     for stack in stacks {
         if let Some(first) = names.insert(&stack.name, stack) {
-            let mut finding = Diagnostic::error(Code::DuplicateStack, format!("the stack `{}` is declared in {} too", stack.name, first.file)).help("one file is one stack: merge them, or rename one");
+            let mut finding = Diagnostic::error(
+                Code::DuplicateStack,
+                format!("the stack `{}` is declared in {} too", stack.name, first.file),
+            )
+            .help("one file is one stack: merge them, or rename one");
             finding.span = stack.span;
             findings.push(finding);
             continue;
         }
         for (what, identity, span) in stack_identities(stack) {
-            if let Some(first) = identities.insert((what.to_owned(), identity.clone()), stack).filter(|f| f.name != stack.name) {
-                let mut finding = Diagnostic::error(Code::DuplicateName, format!("{what} `{identity}` is declared by stack `{}` too", first.name)).help("one of the two stacks has to own it");
+            if let Some(first) =
+                identities.insert((what.to_owned(), identity.clone()), stack).filter(|f| f.name != stack.name)
+            {
+                let mut finding = Diagnostic::error(
+                    Code::DuplicateName,
+                    format!("{what} `{identity}` is declared by stack `{}` too", first.name),
+                )
+                .help("one of the two stacks has to own it");
                 finding.span = span;
                 findings.push(finding);
             }
@@ -51,7 +61,9 @@ pub fn across(stacks: &[&Stack]) -> Vec<Diagnostic> {
                 if let (Spec::Mps { event }, true) = (&trigger.trigger.spec, trigger.trigger.enabled)
                     && let Some(first) = events.insert(event.clone(), stack).filter(|f| f.name != stack.name)
                 {
-                    findings.push(held_event(event, &format!("stack `{}`", first.name), trigger.origin.span).on(&trigger.address));
+                    findings.push(
+                        held_event(event, &format!("stack `{}`", first.name), trigger.origin.span).on(&trigger.address),
+                    );
                 }
             }
         }
@@ -61,30 +73,54 @@ pub fn across(stacks: &[&Stack]) -> Vec<Diagnostic> {
 
 fn stack_identities(stack: &Stack) -> Vec<(&'static str, String, Option<Span>)> {
     let mut all: Vec<(&'static str, String, Option<Span>)> = Vec::new();
-    all.extend(stack.roles.iter().filter(|r| matches!(r.kind, RoleKind::Own(_))).map(|r| ("role", r.name.clone(), r.origin.span)));
+    all.extend(
+        stack
+            .roles
+            .iter()
+            .filter(|r| matches!(r.kind, RoleKind::Own(_)))
+            .map(|r| ("role", r.name.clone(), r.origin.span)),
+    );
     all.extend(stack.policies.iter().map(|p| ("policy", p.name.clone(), p.origin.span)));
     all.extend(stack.namespaces.iter().map(|n| ("namespace", format!("{}/{}", n.region, n.name), n.origin.span)));
-    all.extend(stack.functions.iter().map(|f| ("function", format!("{}/{}/{}", f.region, f.namespace, f.name), f.origin.span)));
+    all.extend(
+        stack.functions.iter().map(|f| ("function", format!("{}/{}/{}", f.region, f.namespace, f.name), f.origin.span)),
+    );
     all
 }
 
 fn references(stack: &Stack, findings: &mut Vec<Diagnostic>) {
     for function in &stack.functions {
         let role = &function.function.role;
-        let known = || stack.roles.iter().flat_map(|r| [r.name.as_str(), r.address.as_str().trim_start_matches("role.")]);
+        let known =
+            || stack.roles.iter().flat_map(|r| [r.name.as_str(), r.address.as_str().trim_start_matches("role.")]);
         if !role.is_empty() && !known().any(|r| r == role) {
-            let mut finding = Diagnostic::error(Code::UndeclaredRole, "undeclared role").label("no role has this name").on(&function.address);
+            let mut finding = Diagnostic::error(Code::UndeclaredRole, "undeclared role")
+                .label("no role has this name")
+                .on(&function.address);
             finding.span = value_span(function, "role");
-            finding.help = Some(did_you_mean(role, known()).map_or_else(|| format!("declare it: `roles: {{ {role}: {{ external: true }} }}` if others own it"), |c| format!("did you mean `{c}`?")));
+            finding.help = Some(did_you_mean(role, known()).map_or_else(
+                || format!("declare it: `roles: {{ {role}: {{ external: true }} }}` if others own it"),
+                |c| format!("did you mean `{c}`?"),
+            ));
             findings.push(finding);
         }
         let declared = stack.namespaces.iter().any(|n| n.name == function.namespace && n.region == function.region);
         if function.namespace != "default" && !declared {
-            let mut finding = Diagnostic::error(Code::UndeclaredNamespace, format!("no namespace `{}` in {}", function.namespace, function.region)).on(&function.address);
+            let mut finding = Diagnostic::error(
+                Code::UndeclaredNamespace,
+                format!("no namespace `{}` in {}", function.namespace, function.region),
+            )
+            .on(&function.address);
             finding.span = value_span(function, "namespace");
             finding.help = Some(
-                did_you_mean(&function.namespace, stack.namespaces.iter().map(|n| n.name.as_str()).filter(|n| *n != function.namespace))
-                    .map_or_else(|| format!("declare it: `namespaces: {{ {}: {{}} }}`", function.namespace), |c| format!("did you mean `{c}`?")),
+                did_you_mean(
+                    &function.namespace,
+                    stack.namespaces.iter().map(|n| n.name.as_str()).filter(|n| *n != function.namespace),
+                )
+                .map_or_else(
+                    || format!("declare it: `namespaces: {{ {}: {{}} }}`", function.namespace),
+                    |c| format!("did you mean `{c}`?"),
+                ),
             );
             findings.push(finding);
         }
@@ -92,14 +128,15 @@ fn references(stack: &Stack, findings: &mut Vec<Diagnostic>) {
 }
 
 fn value_span(function: &FunctionResource, key: &str) -> Option<Span> {
-    function.origin.span_of(key)
+    function.origin.value_span(key)
 }
 
 fn duplicates(stack: &Stack, findings: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<(&str, String), Option<Span>> = HashMap::new();
     for (what, identity, span) in stack_identities(stack) {
         if seen.insert((what, identity.clone()), span).is_some() {
-            let mut finding = Diagnostic::error(Code::DuplicateName, format!("two resources are {what} `{identity}`")).help("rename one of them");
+            let mut finding = Diagnostic::error(Code::DuplicateName, format!("two resources are {what} `{identity}`"))
+                .help("rename one of them");
             finding.span = span;
             findings.push(finding);
         }
@@ -107,8 +144,9 @@ fn duplicates(stack: &Stack, findings: &mut Vec<Diagnostic>) {
 }
 
 fn held_event(event: &str, holder: &str, span: Option<Span>) -> Diagnostic {
-    let mut finding = Diagnostic::error(Code::HeldEventType, format!("the MPS event type `{event}` is bound by {holder} already"))
-        .help("an account binds each MPS event type to one function; let that function fan out to others");
+    let mut finding =
+        Diagnostic::error(Code::HeldEventType, format!("the MPS event type `{event}` is bound by {holder} already"))
+            .help("an account binds each MPS event type to one function; let that function fan out to others");
     finding.span = span;
     finding
 }
@@ -121,7 +159,11 @@ fn triggers(stack: &Stack, findings: &mut Vec<Diagnostic>) {
         for trigger in &function.triggers {
             *counts.entry(trigger.trigger.kind()).or_default() += 1;
             if let Some(first) = keys.insert(trigger.trigger.key(), &trigger.address) {
-                let mut finding = Diagnostic::error(Code::DuplicateName, format!("this is the same trigger as {first} to the platform")).on(&trigger.address);
+                let mut finding = Diagnostic::error(
+                    Code::DuplicateName,
+                    format!("this is the same trigger as {first} to the platform"),
+                )
+                .on(&trigger.address);
                 finding.span = trigger.origin.span;
                 finding.help = Some(match trigger.trigger.spec {
                     Spec::Http { .. } => "a function has one URL per qualifier".to_owned(),
@@ -134,13 +176,22 @@ fn triggers(stack: &Stack, findings: &mut Vec<Diagnostic>) {
                 findings.push(held_event(event, &first, trigger.origin.span_of("event")).on(&trigger.address));
             }
             if function.function.kind == FunctionType::Http && trigger.trigger.kind() != "http" {
-                let mut finding = Diagnostic::error(Code::Conflict, format!("a function of type http takes no {} trigger", trigger.trigger.kind())).on(&trigger.address).help("HTTP functions are called by URL: `type: http`");
+                let mut finding = Diagnostic::error(
+                    Code::Conflict,
+                    format!("a function of type http takes no {} trigger", trigger.trigger.kind()),
+                )
+                .on(&trigger.address)
+                .help("HTTP functions are called by URL: `type: http`");
                 finding.span = trigger.origin.span;
                 findings.push(finding);
             }
         }
         for (kind, count) in counts.into_iter().filter(|(_, n)| *n > limits::TRIGGERS_PER_TYPE) {
-            let mut finding = Diagnostic::error(Code::TooMany, format!("{count} {kind} triggers, a function takes {} of one type", limits::TRIGGERS_PER_TYPE)).on(&function.address);
+            let mut finding = Diagnostic::error(
+                Code::TooMany,
+                format!("{count} {kind} triggers, a function takes {} of one type", limits::TRIGGERS_PER_TYPE),
+            )
+            .on(&function.address);
             finding.span = function.origin.span_of("triggers");
             findings.push(finding);
         }
@@ -164,12 +215,18 @@ fn quotas(stack: &Stack, findings: &mut Vec<Diagnostic>) {
     let mut over: Vec<_> = functions.into_iter().filter(|(_, n)| *n > limits::FUNCTIONS_PER_NAMESPACE).collect();
     over.sort();
     for ((region, namespace), count) in over {
-        warn(format!("{count} functions in {region}/{namespace}; a namespace holds {} by default", limits::FUNCTIONS_PER_NAMESPACE));
+        warn(format!(
+            "{count} functions in {region}/{namespace}; a namespace holds {} by default",
+            limits::FUNCTIONS_PER_NAMESPACE
+        ));
     }
     let mut over: Vec<_> = namespaces.into_iter().filter(|(_, n)| *n >= limits::NAMESPACES_PER_REGION).collect();
     over.sort();
     for (region, count) in over {
-        warn(format!("{count} namespaces and `default` in {region}; a region holds {} by default", limits::NAMESPACES_PER_REGION));
+        warn(format!(
+            "{count} namespaces and `default` in {region}; a region holds {} by default",
+            limits::NAMESPACES_PER_REGION
+        ));
     }
 }
 

@@ -61,7 +61,8 @@ impl Applier<'_> {
                 Some(left) => steps = left,
             }
         }
-        let mut trouble = last.unwrap_or_else(|| Trouble::failed("the service took every write and still answers something else"));
+        let mut trouble =
+            last.unwrap_or_else(|| Trouble::failed("the service took every write and still answers something else"));
         if trouble.outcome == Outcome::Unknown {
             trouble.outcome = Outcome::Failed;
         }
@@ -89,7 +90,10 @@ impl Applier<'_> {
         };
         for (done, step) in steps.iter().enumerate() {
             if self.stop.asked() {
-                return Err(Trouble { outcome: if done == 0 { Outcome::Skipped } else { Outcome::Failed }, ..Trouble::failed(format!("interrupted after {done} of {} steps", steps.len())) });
+                return Err(Trouble {
+                    outcome: if done == 0 { Outcome::Skipped } else { Outcome::Failed },
+                    ..Trouble::failed(format!("interrupted after {done} of {} steps", steps.len()))
+                });
             }
             self.doing(index, step.action());
             if let Some(settle) = self.one(change, steps, done, step).await? {
@@ -97,7 +101,11 @@ impl Applier<'_> {
             }
             match step {
                 Step::DeleteFunction { key } => self.gone(key).await?,
-                Step::CreateFunction { key, .. } | Step::UpdateFunctionCode { key, .. } | Step::UpdateFunctionConfiguration { key, .. } if done + 1 < steps.len() => {
+                Step::CreateFunction { key, .. }
+                | Step::UpdateFunctionCode { key, .. }
+                | Step::UpdateFunctionConfiguration { key, .. }
+                    if done + 1 < steps.len() =>
+                {
                     let function = self.at_rest(key, Ask::default()).await?;
                     failed_status(&function)?;
                 }
@@ -138,11 +146,19 @@ impl Applier<'_> {
 
     /// A refused bind gives the event type back to who held it (design rule 6).
     async fn restore(&self, steps: &[Step], at: usize, mut trouble: Trouble) -> Trouble {
-        let (Some(Step::UnbindTrigger { key, present }), Step::BindTrigger { event, .. }) = (at.checked_sub(1).and_then(|i| steps.get(i)), &steps[at]) else { return trouble };
+        let (Some(Step::UnbindTrigger { key, present }), Step::BindTrigger { event, .. }) =
+            (at.checked_sub(1).and_then(|i| steps.get(i)), &steps[at])
+        else {
+            return trouble;
+        };
         let back = crate::wire::bind_trigger(key, event, &present.qualifier);
         trouble.message = match self.client.call(Some(&key.region), &back).await {
             Ok(_) => format!("{}; the binding was given back to function {key}", trouble.message),
-            Err(error) => format!("{}; and giving the binding back to function {key} failed: {}", trouble.message, crate::error::chain(&error)),
+            Err(error) => format!(
+                "{}; and giving the binding back to function {key} failed: {}",
+                trouble.message,
+                crate::error::chain(&error)
+            ),
         };
         trouble
     }
@@ -153,8 +169,16 @@ impl Applier<'_> {
             || matches!(
                 error.code(),
                 Some(
-                    "ResourceNotFound.Role" | "ResourceNotFound.RoleCheck" | "InvalidParameter.RoleCheck" | "InvalidParameterValue.Role" | "FailedOperation.QcsRoleNotFound"
-                        | "FailedOperation.CallRoleFailed" | "InternalError.GetRoleError" | "InternalError.GetStsTokenFailed" | "UnauthorizedOperation.Role" | "FailedOperation.InvalidMpsUser"
+                    "ResourceNotFound.Role"
+                        | "ResourceNotFound.RoleCheck"
+                        | "InvalidParameter.RoleCheck"
+                        | "InvalidParameterValue.Role"
+                        | "FailedOperation.QcsRoleNotFound"
+                        | "FailedOperation.CallRoleFailed"
+                        | "InternalError.GetRoleError"
+                        | "InternalError.GetStsTokenFailed"
+                        | "UnauthorizedOperation.Role"
+                        | "FailedOperation.InvalidMpsUser"
                 )
             );
         role_error && self.role_made.lock().await.is_some_and(|at| at.elapsed() < ROLE_LAG * 2)
@@ -178,7 +202,10 @@ impl Applier<'_> {
             }
             if repeats && written.iter().filter(|s| decision.steps.contains(s)).count() > 2 * decision.steps.len() {
                 let paths: Vec<&str> = decision.attributes.iter().map(|a| a.path.as_str()).collect();
-                return Err(Trouble::failed(format!("the service accepted the change and kept another value for {}", paths.join(", "))));
+                return Err(Trouble::failed(format!(
+                    "the service accepted the change and kept another value for {}",
+                    paths.join(", ")
+                )));
             }
             return Ok(Some(decision.steps));
         }
@@ -205,7 +232,11 @@ impl Applier<'_> {
             return Ok(Some(decide::namespace(context, namespace, now.as_ref())));
         }
         if let Some(function) = self.stack.functions.iter().find(|f| declared(&f.address)) {
-            let ask = Ask { reserved: function.function.reserved_concurrency.is_some() || change.attributes.iter().any(|a| a.path == "reserved_concurrency"), asynchronous: function.function.asynchronous.is_some() };
+            let ask = Ask {
+                reserved: function.function.reserved_concurrency.is_some()
+                    || change.attributes.iter().any(|a| a.path == "reserved_concurrency"),
+                asynchronous: function.function.asynchronous.is_some(),
+            };
             let now = self.present_function(&function.key(), ask).await?;
             if let Some(now) = &now {
                 failed_status(now)?;
@@ -216,7 +247,9 @@ impl Applier<'_> {
             if let Some(trigger) = function.triggers.iter().find(|t| declared(&t.address)) {
                 let key = function.key();
                 let now = self.present_function(&key, Ask::default()).await?;
-                let raw: Option<&RawTrigger> = now.as_ref().and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == trigger.trigger.key()));
+                let raw: Option<&RawTrigger> = now
+                    .as_ref()
+                    .and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == trigger.trigger.key()));
                 let place = TriggerPlace { function: &key, holder: None, released: true, replaced: false };
                 return Ok(Some(decide::trigger(context, trigger, raw, place)));
             }
@@ -242,10 +275,18 @@ impl Applier<'_> {
     async fn still_there(&self, change: &Change) -> Result<bool, Trouble> {
         let unread = |e: crate::error::CommandError| Trouble::of_read(&e);
         match change.steps.last() {
-            Some(Step::DeleteRole { name }) => Ok(observe::role_by_name(self.client, name).await.map_err(unread)?.is_some()),
-            Some(Step::DeletePolicy { name, .. }) => Ok(observe::policy_by_name(self.client, name).await.map_err(unread)?.is_some()),
-            Some(Step::DeleteNamespace { region, name }) => Ok(observe::namespace(self.client, region, name).await.map_err(unread)?.is_some()),
-            Some(Step::DeleteFunction { key }) => Ok(observe::function(self.client, key, Ask::default()).await.map_err(unread)?.is_some()),
+            Some(Step::DeleteRole { name }) => {
+                Ok(observe::role_by_name(self.client, name).await.map_err(unread)?.is_some())
+            }
+            Some(Step::DeletePolicy { name, .. }) => {
+                Ok(observe::policy_by_name(self.client, name).await.map_err(unread)?.is_some())
+            }
+            Some(Step::DeleteNamespace { region, name }) => {
+                Ok(observe::namespace(self.client, region, name).await.map_err(unread)?.is_some())
+            }
+            Some(Step::DeleteFunction { key }) => {
+                Ok(observe::function(self.client, key, Ask::default()).await.map_err(unread)?.is_some())
+            }
             Some(Step::DeleteTrigger { key, present }) => {
                 let now = observe::function(self.client, key, Ask::default()).await.map_err(unread)?;
                 Ok(now.is_some_and(|f| f.triggers.iter().any(|t| t.normal_form().key() == present.normal_form().key())))
@@ -269,8 +310,14 @@ fn exists_already(error: &Error) -> bool {
     matches!(
         error.code(),
         Some(
-            "ResourceInUse.Function" | "ResourceInUse.FunctionName" | "ResourceInUse.Namespace" | "FailedOperation.Namespace" | "ResourceInUse.Trigger" | "ResourceInUse.TriggerName"
-                | "InvalidParameter.RoleNameInUse" | "FailedOperation.PolicyNameInUse"
+            "ResourceInUse.Function"
+                | "ResourceInUse.FunctionName"
+                | "ResourceInUse.Namespace"
+                | "FailedOperation.Namespace"
+                | "ResourceInUse.Trigger"
+                | "ResourceInUse.TriggerName"
+                | "InvalidParameter.RoleNameInUse"
+                | "FailedOperation.PolicyNameInUse"
         )
     )
 }

@@ -43,20 +43,37 @@ impl Applier<'_> {
             | Step::AttachRolePolicy { .. }
             | Step::DetachRolePolicy { .. }
             | Step::DeleteRole { .. } => self.role_step(step).await,
-            Step::CreatePolicy { .. } | Step::UpdatePolicy { .. } | Step::TagPolicy { .. } | Step::UntagPolicy { .. } | Step::DeletePolicy { .. } => {
-                self.policy_step(step).await
-            }
+            Step::CreatePolicy { .. }
+            | Step::UpdatePolicy { .. }
+            | Step::TagPolicy { .. }
+            | Step::UntagPolicy { .. }
+            | Step::DeletePolicy { .. } => self.policy_step(step).await,
             Step::CreateNamespace { region, name, description } => {
-                self.client.call(Some(region), &scf::CreateNamespace { namespace: name.clone(), description: Some(description.clone()), ..Default::default() }).await?;
+                self.client
+                    .call(
+                        Some(region),
+                        &scf::CreateNamespace {
+                            namespace: name.clone(),
+                            description: Some(description.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
                 Ok(())
             }
             Step::UpdateNamespace { region, name, description } => {
-                self.client.call(Some(region), &scf::UpdateNamespace { namespace: name.clone(), description: description.clone() }).await?;
+                self.client
+                    .call(
+                        Some(region),
+                        &scf::UpdateNamespace { namespace: name.clone(), description: description.clone() },
+                    )
+                    .await?;
                 Ok(())
             }
-            Step::DeleteNamespace { region, name } => {
-                done_if(self.client.call(Some(region), &scf::DeleteNamespace { namespace: name.clone() }).await, scf::is_namespace_absent)
-            }
+            Step::DeleteNamespace { region, name } => done_if(
+                self.client.call(Some(region), &scf::DeleteNamespace { namespace: name.clone() }).await,
+                scf::is_namespace_absent,
+            ),
             Step::CreateTrigger { .. }
             | Step::UpdateTrigger { .. }
             | Step::UpdateTriggerStatus { .. }
@@ -83,33 +100,106 @@ impl Applier<'_> {
                 *self.role_made.lock().await = Some(Instant::now());
             }
             Step::UpdateRoleDescription { name, description } => {
-                client.call(None, &cam::UpdateRoleDescription { description: description.clone(), role_name: Some(name.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::UpdateRoleDescription {
+                            description: description.clone(),
+                            role_name: Some(name.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
             }
             Step::UpdateAssumeRolePolicy { name, trust } => {
-                client.call(None, &cam::UpdateAssumeRolePolicy { policy_document: trust.text(), role_name: Some(name.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::UpdateAssumeRolePolicy {
+                            policy_document: trust.text(),
+                            role_name: Some(name.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
             }
             Step::UpdateRoleSessionDuration { name, seconds } => {
-                client.call(None, &cam::UpdateRoleSessionDuration { session_duration: *seconds, role_name: Some(name.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::UpdateRoleSessionDuration {
+                            session_duration: *seconds,
+                            role_name: Some(name.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
             }
             Step::UpdateRoleConsoleLogin { name, allowed } => {
-                client.call(None, &cam::UpdateRoleConsoleLogin { console_login: u64::from(*allowed), role_name: Some(name.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::UpdateRoleConsoleLogin {
+                            console_login: u64::from(*allowed),
+                            role_name: Some(name.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
             }
             Step::TagRole { name, tags } => {
-                client.call(None, &cam::TagRole { tags: wire::cam_tags(tags), role_name: Some(name.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::TagRole {
+                            tags: wire::cam_tags(tags),
+                            role_name: Some(name.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
             }
             Step::UntagRole { name, keys } => {
-                client.call(None, &cam::UntagRole { tag_keys: keys.clone(), role_name: Some(name.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::UntagRole { tag_keys: keys.clone(), role_name: Some(name.clone()), ..Default::default() },
+                    )
+                    .await?;
             }
             Step::AttachRolePolicy { role, policy } => {
                 let (policy_id, policy_name) = self.policy_reference(policy).await?;
-                client.call(None, &cam::AttachRolePolicy { policy_id, policy_name, attach_role_name: Some(role.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::AttachRolePolicy {
+                            policy_id,
+                            policy_name,
+                            attach_role_name: Some(role.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
             }
             Step::DetachRolePolicy { role, policy } => {
                 let (policy_id, policy_name) = self.policy_reference(policy).await?;
-                client.call(None, &cam::DetachRolePolicy { policy_id, policy_name, detach_role_name: Some(role.clone()), ..Default::default() }).await?;
+                client
+                    .call(
+                        None,
+                        &cam::DetachRolePolicy {
+                            policy_id,
+                            policy_name,
+                            detach_role_name: Some(role.clone()),
+                            ..Default::default()
+                        },
+                    )
+                    .await?;
             }
             Step::DeleteRole { name } => {
-                return done_if(client.call(None, &cam::DeleteRole { role_name: Some(name.clone()), ..Default::default() }).await, cam::is_role_absent);
+                return done_if(
+                    client.call(None, &cam::DeleteRole { role_name: Some(name.clone()), ..Default::default() }).await,
+                    cam::is_role_absent,
+                );
             }
             _ => {}
         }
@@ -151,7 +241,10 @@ impl Applier<'_> {
             Step::TagPolicy { id, tags } => self.tag(wire::policy_resource(&self.account, *id), tags).await?,
             Step::UntagPolicy { id, keys } => self.untag(wire::policy_resource(&self.account, *id), keys).await?,
             Step::DeletePolicy { id, .. } => {
-                return done_if(client.call(None, &cam::DeletePolicy { policy_id: vec![*id] }).await, cam::is_policy_absent);
+                return done_if(
+                    client.call(None, &cam::DeletePolicy { policy_id: vec![*id] }).await,
+                    cam::is_policy_absent,
+                );
             }
             _ => {}
         }
@@ -161,7 +254,10 @@ impl Applier<'_> {
     /// Sets tags, at most ten a call (facts 5.1). A failed resource in a successful answer is a failure.
     async fn tag(&self, resource: String, tags: &plan::resource::tags::Tags) -> Result<(), StepError> {
         for part in wire::tag_tags(tags).chunks(10) {
-            let answer = self.client.call(None, &tag::TagResources { resource_list: vec![resource.clone()], tags: part.to_vec() }).await?;
+            let answer = self
+                .client
+                .call(None, &tag::TagResources { resource_list: vec![resource.clone()], tags: part.to_vec() })
+                .await?;
             failed_resources(&answer.failed_resources)?;
         }
         Ok(())
@@ -169,7 +265,10 @@ impl Applier<'_> {
 
     async fn untag(&self, resource: String, keys: &[String]) -> Result<(), StepError> {
         for part in keys.chunks(10) {
-            let answer = self.client.call(None, &tag::UnTagResources { resource_list: vec![resource.clone()], tag_keys: part.to_vec() }).await?;
+            let answer = self
+                .client
+                .call(None, &tag::UnTagResources { resource_list: vec![resource.clone()], tag_keys: part.to_vec() })
+                .await?;
             failed_resources(&answer.failed_resources)?;
         }
         Ok(())
@@ -197,7 +296,9 @@ impl Applier<'_> {
                 client.call(Some(&key.region), &request).await?;
             }
             Step::UpdateFunctionConfiguration { key, members, function, description } => {
-                client.call(Some(&key.region), &wire::update_configuration(key, members, function, description)).await?;
+                client
+                    .call(Some(&key.region), &wire::update_configuration(key, members, function, description))
+                    .await?;
             }
             Step::PutReservedConcurrency { key, megabytes } => {
                 let request = scf::PutReservedConcurrencyConfig {
@@ -208,7 +309,10 @@ impl Applier<'_> {
                 client.call(Some(&key.region), &request).await?;
             }
             Step::DeleteReservedConcurrency { key } => {
-                let request = scf::DeleteReservedConcurrencyConfig { function_name: key.name.clone(), namespace: Some(key.namespace.clone()) };
+                let request = scf::DeleteReservedConcurrencyConfig {
+                    function_name: key.name.clone(),
+                    namespace: Some(key.namespace.clone()),
+                };
                 client.call(Some(&key.region), &request).await?;
             }
             Step::UpdateEventInvokeConfig { key, retries, max_age } => {
@@ -223,7 +327,11 @@ impl Applier<'_> {
             Step::TagFunction { key, tags } => self.tag(wire::function_resource(&self.account, key), tags).await?,
             Step::UntagFunction { key, keys } => self.untag(wire::function_resource(&self.account, key), keys).await?,
             Step::DeleteFunction { key } => {
-                let request = scf::DeleteFunction { function_name: key.name.clone(), namespace: Some(key.namespace.clone()), ..Default::default() };
+                let request = scf::DeleteFunction {
+                    function_name: key.name.clone(),
+                    namespace: Some(key.namespace.clone()),
+                    ..Default::default()
+                };
                 return done_if(client.call(Some(&key.region), &request).await, scf::is_function_absent);
             }
             _ => {}
@@ -231,7 +339,12 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn code(&self, source: &CodeSource, package: Option<&[u8]>, address: &plan::address::ResourceAddress) -> Result<(scf::Code, Option<String>), Trouble> {
+    fn code(
+        &self,
+        source: &CodeSource,
+        package: Option<&[u8]>,
+        address: &plan::address::ResourceAddress,
+    ) -> Result<(scf::Code, Option<String>), Trouble> {
         if *source == CodeSource::Package && package.is_none() {
             return Err(Trouble::failed(format!("the package of {address} was not made")));
         }
@@ -245,7 +358,9 @@ impl Applier<'_> {
                 client.call(Some(&key.region), &wire::create_trigger(key, trigger, description.as_deref())).await?;
             }
             Step::UpdateTrigger { key, present, trigger, description } => {
-                client.call(Some(&key.region), &wire::update_trigger(key, present, trigger, description.as_deref())).await?;
+                client
+                    .call(Some(&key.region), &wire::update_trigger(key, present, trigger, description.as_deref()))
+                    .await?;
             }
             Step::UpdateTriggerStatus { key, present, enabled } => {
                 client.call(Some(&key.region), &wire::update_trigger_status(key, present, *enabled)).await?;
@@ -280,7 +395,8 @@ fn failed_resources(failed: &[tag::FailedResource]) -> Result<(), Trouble> {
     match failed.first() {
         None => Ok(()),
         Some(first) => {
-            let mut trouble = Trouble::failed(format!("the Tag service did not tag {}: {}", first.resource, first.message));
+            let mut trouble =
+                Trouble::failed(format!("the Tag service did not tag {}: {}", first.resource, first.message));
             trouble.code = Some(first.code.clone());
             Err(trouble)
         }

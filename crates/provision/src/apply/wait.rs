@@ -42,7 +42,9 @@ impl Applier<'_> {
         loop {
             let found = observe::function(self.client, key, ask).await.map_err(|e| Trouble::of_read(&e))?;
             let go_on = match &found {
-                Some(function) if !matches!(function.status, Status::Busy(_)) => return Ok(found.unwrap_or_else(|| unreachable!("matched as some"))),
+                Some(function) if !matches!(function.status, Status::Busy(_)) => {
+                    return Ok(found.unwrap_or_else(|| unreachable!("matched as some")));
+                }
                 Some(_) => rest.pause().await,
                 None => appear.pause().await,
             };
@@ -70,7 +72,10 @@ impl Applier<'_> {
                 }
             }
             if !pauses.pause().await {
-                return Err(Trouble::unknown(format!("function {key} is still there after {} seconds", REST_LIMIT.as_secs())));
+                return Err(Trouble::unknown(format!(
+                    "function {key} is still there after {} seconds",
+                    REST_LIMIT.as_secs()
+                )));
             }
         }
     }

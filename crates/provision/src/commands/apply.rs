@@ -43,7 +43,15 @@ pub(crate) async fn run(run: &mut Run, arguments: &ApplyArgs, destroy: bool, sto
     code
 }
 
-async fn with_session(run: &mut Run, arguments: &ApplyArgs, destroy: bool, stop: &Stop, loaded: &Loaded, session: &Session, limit: Option<usize>) -> u8 {
+async fn with_session(
+    run: &mut Run,
+    arguments: &ApplyArgs,
+    destroy: bool,
+    stop: &Stop,
+    loaded: &Loaded,
+    session: &Session,
+    limit: Option<usize>,
+) -> u8 {
     let mut planned = match run.plan_all(session, loaded, destroy).await {
         Ok(planned) => planned,
         Err(error) => return run.fail(&error, Some(loaded), &[]),
@@ -55,7 +63,8 @@ async fn with_session(run: &mut Run, arguments: &ApplyArgs, destroy: bool, stop:
         plan_command::show_text(run, loaded, &planned);
     }
     if let Some(error) = refusal(&planned) {
-        let stacks: Vec<Json> = plan_command::document(run, loaded, &planned)["stacks"].as_array().cloned().unwrap_or_default();
+        let stacks: Vec<Json> =
+            plan_command::document(run, loaded, &planned)["stacks"].as_array().cloned().unwrap_or_default();
         run.fail(&error, run.is_json().then_some(loaded), &stacks);
         return Run::findings_code(&planned);
     }
@@ -67,14 +76,19 @@ async fn with_session(run: &mut Run, arguments: &ApplyArgs, destroy: bool, stop:
         return run.fail(&error, run.is_json().then_some(loaded), &[]);
     }
     // Everything that will be sent is made before the first write.
-    let options = BuildOptions { no_build: arguments.no_build, rebuild: arguments.rebuild.clone(), folder: run.world.folder.clone() };
+    let options = BuildOptions {
+        no_build: arguments.no_build,
+        rebuild: arguments.rebuild.clone(),
+        folder: run.world.folder.clone(),
+    };
     let packages = match packages(run, loaded, &planned, &options, stop) {
         Ok(packages) => packages,
         Err(error) => return run.fail(&error, run.is_json().then_some(loaded), &[]),
     };
     let mut ended = Vec::new();
     for (one, packages) in planned.iter().zip(packages) {
-        let stack = if destroy { loaded.stacks[one.index].stack.emptied() } else { loaded.stacks[one.index].stack.clone() };
+        let stack =
+            if destroy { loaded.stacks[one.index].stack.emptied() } else { loaded.stacks[one.index].stack.clone() };
         ended.push(carry_out(run, session, &stack, one, packages, stop).await);
     }
     report(run, loaded, &planned, &ended);
@@ -105,8 +119,11 @@ fn delete_limit(run: &Run, arguments: &ApplyArgs, destroy: bool) -> Result<Optio
 fn fence(planned: &mut Planned, limit: Option<usize>) {
     let count = planned.plan.counted_deletes();
     if let Some(limit) = limit.filter(|l| count > *l) {
-        let finding = Diagnostic::refusal(Code::TooManyDeletes, format!("{count} deletes and replacements are planned, {limit} are allowed"))
-            .help("read the plan; then pass --max-deletes N, or --max-deletes unlimited");
+        let finding = Diagnostic::refusal(
+            Code::TooManyDeletes,
+            format!("{count} deletes and replacements are planned, {limit} are allowed"),
+        )
+        .help("read the plan; then pass --max-deletes N, or --max-deletes unlimited");
         planned.plan.findings.push(finding);
     }
 }
@@ -116,39 +133,78 @@ fn confirm(run: &mut Run, arguments: &ApplyArgs, planned: &[Planned], destroy: b
         return Ok(());
     }
     let word = if destroy { "destroy" } else { "apply" };
-    if run.is_json() || !run.world.stdin_is_terminal || run.world.variable("CI").is_some_and(|v| v != "false" && v != "0") {
-        return Err(CommandError::Usage { message: format!("{word} asks before it changes anything, and nobody is there to answer"), help: Some("read the plan, then pass --yes".to_owned()) });
+    if run.is_json()
+        || !run.world.stdin_is_terminal
+        || run.world.variable("CI").is_some_and(|v| v != "false" && v != "0")
+    {
+        return Err(CommandError::Usage {
+            message: format!("{word} asks before it changes anything, and nobody is there to answer"),
+            help: Some("read the plan, then pass --yes".to_owned()),
+        });
     }
     let changes: usize = planned.iter().map(|p| p.plan.changes.len()).sum();
-    run.ui.complain(&format!("\n{changes} change{} to carry out. Type `yes` to go on: ", if changes == 1 { "" } else { "s" }));
+    run.ui.complain(&format!(
+        "\n{changes} change{} to carry out. Type `yes` to go on: ",
+        if changes == 1 { "" } else { "s" }
+    ));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && answer.trim() == "yes" { Ok(()) } else { Err(CommandError::Usage { message: "not confirmed; nothing was changed".to_owned(), help: None }) }
+    if read.is_ok() && answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(CommandError::Usage { message: "not confirmed; nothing was changed".to_owned(), help: None })
+    }
 }
 
 type Packages = BTreeMap<ResourceAddress, Arc<Archive>>;
 
-fn packages(run: &mut Run, loaded: &Loaded, planned: &[Planned], options: &BuildOptions, stop: &Stop) -> Result<Vec<Packages>, CommandError> {
+fn packages(
+    run: &mut Run,
+    loaded: &Loaded,
+    planned: &[Planned],
+    options: &BuildOptions,
+    stop: &Stop,
+) -> Result<Vec<Packages>, CommandError> {
     planned
         .iter()
         .map(|one| {
-            let wanted: Vec<&ResourceAddress> = one.plan.changes.iter().filter(|c| c.steps.iter().any(plan::step::Step::needs_package)).map(|c| &c.address).collect();
+            let wanted: Vec<&ResourceAddress> = one
+                .plan
+                .changes
+                .iter()
+                .filter(|c| c.steps.iter().any(plan::step::Step::needs_package))
+                .map(|c| &c.address)
+                .collect();
             build::packages(&loaded.stacks[one.index], &wanted, options, stop, &mut |line| run.ui.say(line))
         })
         .collect()
 }
 
-async fn carry_out(run: &mut Run, session: &Session, stack: &Stack, planned: &Planned, packages: Packages, stop: &Stop) -> Vec<Ended> {
+async fn carry_out(
+    run: &mut Run,
+    session: &Session,
+    stack: &Stack,
+    planned: &Planned,
+    packages: Packages,
+    stop: &Stop,
+) -> Vec<Ended> {
     if planned.plan.is_empty() {
         return Vec::new();
     }
-    let view = Mutex::new(View::new(&planned.plan, run.ui.live && run.ui.verbosity == 1, run.ui.err_style, run.ui.secrets.clone(), run.ui.verbosity > 0));
+    let view = Mutex::new(View::new(
+        &planned.plan,
+        run.ui.live && run.ui.verbosity == 1,
+        run.ui.err_style,
+        run.ui.secrets.clone(),
+        run.ui.verbosity > 0,
+    ));
     let on_event = |event: crate::apply::Event<'_>| {
         if let Ok(mut view) = view.lock() {
             view.take(&event);
         }
     };
-    let applier = Applier::new(&session.client, stack, &planned.observed, &planned.plan, packages, stop.clone(), &on_event);
+    let applier =
+        Applier::new(&session.client, stack, &planned.observed, &planned.plan, packages, stop.clone(), &on_event);
     let ended = applier.run().await;
     if let Ok(mut view) = view.lock() {
         view.finish();
@@ -160,7 +216,8 @@ async fn carry_out(run: &mut Run, session: &Session, stack: &Stack, planned: &Pl
 fn report(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ended>]) {
     if run.is_json() {
         let stacks: Vec<Json> = planned.iter().zip(ended).map(|(p, e)| stack_json(p, e)).collect();
-        let found: Vec<Json> = loaded.findings.iter().map(|f| plan::render::json::diagnostic(f, &loaded.sources)).collect();
+        let found: Vec<Json> =
+            loaded.findings.iter().map(|f| plan::render::json::diagnostic(f, &loaded.sources)).collect();
         run.ui.json(&json!({ "format_version": FORMAT_VERSION, "stacks": stacks, "diagnostics": found }));
         return;
     }
@@ -171,7 +228,9 @@ fn report(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ende
         let count = |o: Outcome| ended.iter().filter(|e| e.outcome == o).count();
         let style = run.ui.out_style;
         let mut parts = vec![style.green(&format!("{} applied", count(Outcome::Applied)))];
-        for (outcome, word) in [(Outcome::Failed, "failed"), (Outcome::Unknown, "unknown"), (Outcome::Skipped, "skipped")] {
+        for (outcome, word) in
+            [(Outcome::Failed, "failed"), (Outcome::Unknown, "unknown"), (Outcome::Skipped, "skipped")]
+        {
             if count(outcome) > 0 {
                 parts.push(style.red(&format!("{} {word}", count(outcome))));
             }
@@ -180,9 +239,21 @@ fn report(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ende
         let mut troubled = false;
         for (change, end) in one.plan.changes.iter().zip(ended).filter(|(_, e)| e.outcome != Outcome::Applied) {
             troubled = true;
-            let why = end.trouble.as_ref().map_or_else(|| "something it depends on did not succeed".to_owned(), |t| t.message.clone());
-            let request = end.trouble.as_ref().and_then(|t| t.request_id.as_ref()).map_or_else(String::new, |r| format!(" (request {r})"));
-            run.ui.data(&format!("  {} {} {}: {why}{request}\n", style.red(end.outcome.word()), change.action.word(), change.address));
+            let why = end
+                .trouble
+                .as_ref()
+                .map_or_else(|| "something it depends on did not succeed".to_owned(), |t| t.message.clone());
+            let request = end
+                .trouble
+                .as_ref()
+                .and_then(|t| t.request_id.as_ref())
+                .map_or_else(String::new, |r| format!(" (request {r})"));
+            run.ui.data(&format!(
+                "  {} {} {}: {why}{request}\n",
+                style.red(end.outcome.word()),
+                change.action.word(),
+                change.address
+            ));
         }
         if troubled {
             run.ui.data("Run `provision plan` to see what is left, then `provision apply` to finish it.\n");
@@ -197,12 +268,17 @@ fn stack_json(planned: &Planned, ended: &[Ended]) -> Json {
         .iter()
         .zip(ended)
         .map(|(change, end)| {
-            let error = end.trouble.as_ref().map(|t| json!({ "code": t.code, "message": t.message, "request_id": t.request_id }));
+            let error = end
+                .trouble
+                .as_ref()
+                .map(|t| json!({ "code": t.code, "message": t.message, "request_id": t.request_id }));
             json!({ "address": change.address, "action": change.action, "outcome": end.outcome, "error": error })
         })
         .collect();
     let count = |o: Outcome| ended.iter().filter(|e| e.outcome == o).count();
-    let made = |a: Action| planned.plan.changes.iter().zip(ended).filter(|(c, e)| c.action == a && e.outcome == Outcome::Applied).count();
+    let made = |a: Action| {
+        planned.plan.changes.iter().zip(ended).filter(|(c, e)| c.action == a && e.outcome == Outcome::Applied).count()
+    };
     json!({
         "stack": planned.plan.stack,
         "outcomes": outcomes,

@@ -53,13 +53,18 @@ fn event(arguments: &EventArgs) -> Result<(Option<&'static Sample>, Json), Comma
         let close = plan::diagnostic::did_you_mean(name, samples::ALL.iter().map(|s| s.name));
         return Err(CommandError::Usage {
             message: format!("no sample is called `{name}`"),
-            help: Some(close.map_or_else(|| "`provision event` lists them".to_owned(), |c| format!("did you mean `{c}`?"))),
+            help: Some(
+                close.map_or_else(|| "`provision event` lists them".to_owned(), |c| format!("did you mean `{c}`?")),
+            ),
         });
     };
     let mut event = sample.event();
     for pair in &arguments.set {
         let Some((path, value)) = pair.split_once('=') else {
-            return Err(CommandError::Usage { message: "--set takes PATH=VALUE".to_owned(), help: Some("such as --set WorkflowTaskEvent.Status=PROCESSING".to_owned()) });
+            return Err(CommandError::Usage {
+                message: "--set takes PATH=VALUE".to_owned(),
+                help: Some("such as --set WorkflowTaskEvent.Status=PROCESSING".to_owned()),
+            });
         };
         samples::set(&mut event, path, value).map_err(|message| CommandError::Usage { message, help: None })?;
     }
@@ -85,32 +90,53 @@ async fn send(run: &mut Run, loaded: &Loaded, sample: &Sample, event: &Json) -> 
     result
 }
 
-async fn deliver(run: &mut Run, session: &Session, loaded: &Loaded, sample: &Sample, event: &Json) -> Result<u8, CommandError> {
+async fn deliver(
+    run: &mut Run,
+    session: &Session,
+    loaded: &Loaded,
+    sample: &Sample,
+    event: &Json,
+) -> Result<u8, CommandError> {
     let Some(address) = session.local_address() else {
-        return Err(CommandError::Usage { message: "--send delivers on the local cloud only".to_owned(), help: Some("add --local; on the real cloud, run a task or use `provision invoke`".to_owned()) });
+        return Err(CommandError::Usage {
+            message: "--send delivers on the local cloud only".to_owned(),
+            help: Some("add --local; on the real cloud, run a task or use `provision invoke`".to_owned()),
+        });
     };
     let Some(function) = receiver(loaded, sample, event) else {
-        return Err(CommandError::Usage { message: "no function of the manifests has a trigger for this event".to_owned(), help: Some("declare one, or use `provision invoke FUNCTION --event FILE`".to_owned()) });
+        return Err(CommandError::Usage {
+            message: "no function of the manifests has a trigger for this event".to_owned(),
+            help: Some("declare one, or use `provision invoke FUNCTION --event FILE`".to_owned()),
+        });
     };
     let key = function.key();
     let before = messages(address).await?.len();
     let started = Instant::now();
-    let id = if sample.trigger == "mps" { through_binding(address, event).await? } else { straight(session, function, event).await? };
+    let id = if sample.trigger == "mps" {
+        through_binding(address, event).await?
+    } else {
+        straight(session, function, event).await?
+    };
     let accepted = started.elapsed();
     let status = wait(session, function, &id).await?;
     let took = started.elapsed();
-    let log = logs::read(session, &key, Some(&id), 1).await.map_err(failed(format!("read the log of {key}"), Some(&key)))?;
+    let log =
+        logs::read(session, &key, Some(&id), 1).await.map_err(failed(format!("read the log of {key}"), Some(&key)))?;
     let told: Vec<Json> = messages(address).await?.into_iter().skip(before).collect();
     Ok(show(run, function, &id, &status, &log, &told, (accepted, took)))
 }
 
 /// Through the MPS binding, as the media service does it.
 async fn through_binding(address: &str, event: &Json) -> Result<String, CommandError> {
-    let (status, body) = local_http::request(address, "POST", "/_local/mps-events", event.to_string().as_bytes()).await?;
+    let (status, body) =
+        local_http::request(address, "POST", "/_local/mps-events", event.to_string().as_bytes()).await?;
     let answer: Json = serde_json::from_slice(&body).unwrap_or(Json::Null);
     let response = &answer["Response"];
     if let Some(message) = response["Error"]["Message"].as_str() {
-        return Err(CommandError::Refused { message: message.to_owned(), help: Some("`provision apply --local` binds the triggers of the manifest".to_owned()) });
+        return Err(CommandError::Refused {
+            message: message.to_owned(),
+            help: Some("`provision apply --local` binds the triggers of the manifest".to_owned()),
+        });
     }
     response["FunctionRequestId"].as_str().map(str::to_owned).ok_or_else(|| CommandError::Local {
         doing: "the local cloud did not take the event".to_owned(),
@@ -130,23 +156,40 @@ async fn straight(session: &Session, function: &FunctionResource, event: &Json) 
         invocation_type: Some("Event".to_owned()),
         ..Default::default()
     };
-    let answer = session.client.call(Some(&key.region), &request).await.map_err(failed(format!("send an event to function {key}"), Some(&key)))?;
+    let answer = session
+        .client
+        .call(Some(&key.region), &request)
+        .await
+        .map_err(failed(format!("send an event to function {key}"), Some(&key)))?;
     Ok(answer.result.function_request_id.unwrap_or_default())
 }
 
 /// Waits until the run has ended. Retries of a failed run are not waited for: the first end is told.
 async fn wait(session: &Session, function: &FunctionResource, id: &str) -> Result<scf::RequestStatus, CommandError> {
     let key = function.key();
-    let request = scf::GetRequestStatus { function_name: key.name.clone(), namespace: Some(key.namespace.clone()), function_request_id: id.to_owned(), ..Default::default() };
+    let request = scf::GetRequestStatus {
+        function_name: key.name.clone(),
+        namespace: Some(key.namespace.clone()),
+        function_request_id: id.to_owned(),
+        ..Default::default()
+    };
     let until = Instant::now() + LIMIT;
     let mut pause = Duration::from_millis(10);
     loop {
-        let answer = session.client.call(Some(&key.region), &request).await.map_err(failed(format!("read the run {id}"), Some(&key)))?;
+        let answer = session
+            .client
+            .call(Some(&key.region), &request)
+            .await
+            .map_err(failed(format!("read the run {id}"), Some(&key)))?;
         // 1 is "still running" (facts 2.7).
         match answer.data.into_iter().next() {
             Some(status) if status.ret_code != Some(1) => return Ok(status),
             _ if Instant::now() > until => {
-                return Err(CommandError::Local { doing: format!("the run {id} did not end"), source: format!("{} seconds are over", LIMIT.as_secs()).into(), help: None });
+                return Err(CommandError::Local {
+                    doing: format!("the run {id} did not end"),
+                    source: format!("{} seconds are over", LIMIT.as_secs()).into(),
+                    help: None,
+                });
             }
             _ => tokio::time::sleep(pause).await,
         }
@@ -159,7 +202,15 @@ async fn messages(address: &str) -> Result<Vec<Json>, CommandError> {
     Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
 
-fn show(run: &mut Run, function: &FunctionResource, id: &str, status: &scf::RequestStatus, log: &[scf::FunctionLog], told: &[Json], (accepted, took): (Duration, Duration)) -> u8 {
+fn show(
+    run: &mut Run,
+    function: &FunctionResource,
+    id: &str,
+    status: &scf::RequestStatus,
+    log: &[scf::FunctionLog],
+    told: &[Json],
+    (accepted, took): (Duration, Duration),
+) -> u8 {
     let done = status.ret_code == Some(0);
     let duration = status.duration.unwrap_or_default();
     if run.is_json() {
@@ -177,10 +228,20 @@ fn show(run: &mut Run, function: &FunctionResource, id: &str, status: &scf::Requ
     }
     for message in told {
         run.ui.data(&format!("\n{}\n", style.bold("the group reads")));
-        let text = message["content"].as_str().unwrap_or_default().lines().map(|l| format!("  {} {l}\n", style.dim("│"))).collect::<String>();
+        let text = message["content"]
+            .as_str()
+            .unwrap_or_default()
+            .lines()
+            .map(|l| format!("  {} {l}\n", style.dim("│")))
+            .collect::<String>();
         run.ui.data(&text);
     }
     let ms = |d: Duration| format!("{:.0} ms", d.as_secs_f64() * 1000.0);
-    run.ui.data(&format!("\n{}: accepted in {}, run took {duration:.0} ms, all in {}\n", if done { style.green("delivered") } else { style.red("failed") }, ms(accepted), ms(took)));
+    run.ui.data(&format!(
+        "\n{}: accepted in {}, run took {duration:.0} ms, all in {}\n",
+        if done { style.green("delivered") } else { style.red("failed") },
+        ms(accepted),
+        ms(took)
+    ));
     if done { exit::DONE } else { exit::FAILED }
 }

@@ -22,7 +22,10 @@ pub(crate) fn run(run: &mut Run, arguments: &ExplainArgs) -> u8 {
         }
         None => {
             let close = did_you_mean(&upper, Code::ALL.iter().map(|c| c.as_str()));
-            let error = CommandError::Usage { message: format!("no finding has the code `{wanted}`"), help: close.map(|c| format!("did you mean {c}?")) };
+            let error = CommandError::Usage {
+                message: format!("no finding has the code `{wanted}`"),
+                help: close.map(|c| format!("did you mean {c}?")),
+            };
             run.fail(&error, None, &[])
         }
     }

@@ -30,7 +30,11 @@ async fn invoke(run: &mut Run, arguments: &InvokeArgs, loaded: &Loaded) -> Resul
     let event = event_text(run, arguments)?;
     let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
     let session = Session::open(&run.global, &run.world, &run.ui.secrets, account.as_deref()).await?;
-    let result = if arguments.asynchronous { send(&session, &key, &event, &arguments.qualifier).await } else { call(&session, &key, &event, &arguments.qualifier).await };
+    let result = if arguments.asynchronous {
+        send(&session, &key, &event, &arguments.qualifier).await
+    } else {
+        call(&session, &key, &event, &arguments.qualifier).await
+    };
     session.close().await;
     let result = result?;
     Ok(show(run, &function.address.to_string(), &result, arguments.asynchronous))
@@ -45,22 +49,39 @@ pub(super) fn named_function<'l>(loaded: &'l Loaded, wanted: &str) -> Result<&'l
         [one] => Ok(one),
         [] => {
             let close = plan::diagnostic::did_you_mean(id, all().map(|f| f.id.as_str()));
-            Err(CommandError::Usage { message: format!("no manifest declares a function `{id}`"), help: close.map(|c| format!("did you mean `{c}`?")) })
+            Err(CommandError::Usage {
+                message: format!("no manifest declares a function `{id}`"),
+                help: close.map(|c| format!("did you mean `{c}`?")),
+            })
         }
-        _ => Err(CommandError::Usage { message: format!("several stacks declare a function `{id}`"), help: Some("choose one with --stack".to_owned()) }),
+        _ => Err(CommandError::Usage {
+            message: format!("several stacks declare a function `{id}`"),
+            help: Some("choose one with --stack".to_owned()),
+        }),
     }
 }
 
 fn event_text(run: &Run, arguments: &InvokeArgs) -> Result<String, CommandError> {
     let Some(path) = &arguments.event else { return Ok("{}".to_owned()) };
-    let text = std::fs::read_to_string(run.world.folder.join(path))
-        .map_err(|e| CommandError::Local { doing: format!("cannot read the event {}", path.display()), source: e.into(), help: None })?;
-    serde_json::from_str::<Json>(&text)
-        .map_err(|e| CommandError::Local { doing: format!("the event {} is not JSON", path.display()), source: e.into(), help: Some("`provision event SAMPLE` prints one".to_owned()) })?;
+    let text = std::fs::read_to_string(run.world.folder.join(path)).map_err(|e| CommandError::Local {
+        doing: format!("cannot read the event {}", path.display()),
+        source: e.into(),
+        help: None,
+    })?;
+    serde_json::from_str::<Json>(&text).map_err(|e| CommandError::Local {
+        doing: format!("the event {} is not JSON", path.display()),
+        source: e.into(),
+        help: Some("`provision event SAMPLE` prints one".to_owned()),
+    })?;
     Ok(text)
 }
 
-async fn call(session: &Session, key: &FunctionKey, event: &str, qualifier: &str) -> Result<scf::InvocationResult, CommandError> {
+async fn call(
+    session: &Session,
+    key: &FunctionKey,
+    event: &str,
+    qualifier: &str,
+) -> Result<scf::InvocationResult, CommandError> {
     let request = scf::InvokeFunction {
         function_name: key.name.clone(),
         namespace: Some(key.namespace.clone()),
@@ -71,11 +92,20 @@ async fn call(session: &Session, key: &FunctionKey, event: &str, qualifier: &str
     };
     // The server waits up to 300 s for the function (facts 2.7).
     let limit = std::time::Duration::from_secs(310);
-    let answer = session.client.call_within(limit, Some(&key.region), &request).await.map_err(failed(format!("invoke function {key}"), Some(key)))?;
+    let answer = session
+        .client
+        .call_within(limit, Some(&key.region), &request)
+        .await
+        .map_err(failed(format!("invoke function {key}"), Some(key)))?;
     Ok(answer.result)
 }
 
-async fn send(session: &Session, key: &FunctionKey, event: &str, qualifier: &str) -> Result<scf::InvocationResult, CommandError> {
+async fn send(
+    session: &Session,
+    key: &FunctionKey,
+    event: &str,
+    qualifier: &str,
+) -> Result<scf::InvocationResult, CommandError> {
     let request = scf::Invoke {
         function_name: key.name.clone(),
         namespace: Some(key.namespace.clone()),
@@ -84,7 +114,11 @@ async fn send(session: &Session, key: &FunctionKey, event: &str, qualifier: &str
         invocation_type: Some("Event".to_owned()),
         ..Default::default()
     };
-    let answer = session.client.call(Some(&key.region), &request).await.map_err(failed(format!("send an event to function {key}"), Some(key)))?;
+    let answer = session
+        .client
+        .call(Some(&key.region), &request)
+        .await
+        .map_err(failed(format!("send an event to function {key}"), Some(key)))?;
     Ok(answer.result)
 }
 
@@ -107,7 +141,11 @@ fn show(run: &mut Run, address: &str, result: &scf::InvocationResult, asynchrono
         let log = run.ui.err_style.dim(log.trim_end());
         run.ui.say(&log);
     }
-    let figures = format!("{:.1} ms, {:.1} MB", result.duration.unwrap_or_default(), f64_of(result.mem_usage.unwrap_or_default()) / 1_048_576.0);
+    let figures = format!(
+        "{:.1} ms, {:.1} MB",
+        result.duration.unwrap_or_default(),
+        f64_of(result.mem_usage.unwrap_or_default()) / 1_048_576.0
+    );
     run.ui.say(&format!("{address}: {} in {figures} (request {id})", if failed { "failed" } else { "answered" }));
     if failed {
         let message = run.ui.out_style.red(&message);

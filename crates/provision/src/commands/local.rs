@@ -18,7 +18,11 @@ pub(crate) async fn run(run: &mut Run, arguments: &LocalArgs) -> u8 {
     let cloud = match LocalCloud::start(options).await {
         Ok(cloud) => cloud,
         Err(source) => {
-            let error = CommandError::Local { doing: "cannot start the local cloud".to_owned(), source: source.into(), help: Some("choose another --listen or --data, or stop what holds it".to_owned()) };
+            let error = CommandError::Local {
+                doing: "cannot start the local cloud".to_owned(),
+                source: source.into(),
+                help: Some("choose another --listen or --data, or stop what holds it".to_owned()),
+            };
             return run.fail(&error, None, &[]);
         }
     };
@@ -40,7 +44,11 @@ fn options(run: &Run, arguments: &LocalArgs) -> Result<Options, CommandError> {
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| CommandError::Usage { message: "--key takes ID:SECRET".to_owned(), help: None })?;
     let faults = match &arguments.faults {
-        Some(path) => Some(Faults::load(&run.world.folder.join(path)).map_err(|e| CommandError::Local { doing: format!("cannot read the faults in {}", path.display()), source: e.into(), help: None })?),
+        Some(path) => Some(Faults::load(&run.world.folder.join(path)).map_err(|e| CommandError::Local {
+            doing: format!("cannot read the faults in {}", path.display()),
+            source: e.into(),
+            help: None,
+        })?),
         None => None,
     };
     let data = arguments.data.clone().unwrap_or_else(|| LOCAL_FOLDER.into());

@@ -40,12 +40,22 @@ pub(crate) async fn run(run: &mut Run, arguments: &LogsArgs) -> u8 {
     }
 }
 
-async fn follow(run: &mut Run, session: &Session, key: &FunctionKey, topic: Option<&str>, arguments: &LogsArgs) -> Result<(), CommandError> {
+async fn follow(
+    run: &mut Run,
+    session: &Session,
+    key: &FunctionKey,
+    topic: Option<&str>,
+    arguments: &LogsArgs,
+) -> Result<(), CommandError> {
     let mut seen = BTreeSet::new();
     loop {
         let rows = match read(session, key, None, arguments.limit).await {
             Ok(rows) => rows,
-            Err(error) if error.is_action_unknown() || error.code().is_some_and(|c| c.starts_with("UnsupportedOperation")) => return Err(retired(topic, error)),
+            Err(error)
+                if error.is_action_unknown() || error.code().is_some_and(|c| c.starts_with("UnsupportedOperation")) =>
+            {
+                return Err(retired(topic, error));
+            }
             Err(error) => return Err(failed(format!("read the logs of {key}"), Some(key))(error)),
         };
         for row in rows.iter().rev() {
@@ -69,11 +79,20 @@ fn retired(topic: Option<&str>, error: tencentcloud::Error) -> CommandError {
         Some(topic) => format!("the function's log topic is {topic}: read it in the log service (CLS)"),
         None => "declare `log: { logset, topic }` and read the topic in the log service (CLS)".to_owned(),
     };
-    CommandError::Local { doing: "the platform has retired GetFunctionLogs".to_owned(), source: error.into(), help: Some(help) }
+    CommandError::Local {
+        doing: "the platform has retired GetFunctionLogs".to_owned(),
+        source: error.into(),
+        help: Some(help),
+    }
 }
 
 /// The latest runs, or one of them.
-pub(super) async fn read(session: &Session, key: &FunctionKey, request: Option<&str>, limit: u64) -> Result<Vec<scf::FunctionLog>, tencentcloud::Error> {
+pub(super) async fn read(
+    session: &Session,
+    key: &FunctionKey,
+    request: Option<&str>,
+    limit: u64,
+) -> Result<Vec<scf::FunctionLog>, tencentcloud::Error> {
     let request = scf::GetFunctionLogs {
         function_name: Some(key.name.clone()),
         namespace: Some(key.namespace.clone()),

@@ -75,7 +75,8 @@ impl Run {
     /// Says why the command ends, in the format asked for, and gives the exit code.
     pub(crate) fn fail(&mut self, error: &CommandError, loaded: Option<&Loaded>, stacks: &[Json]) -> u8 {
         if self.is_json() {
-            let found = loaded.map_or_else(Vec::new, |l| l.findings.iter().map(|f| json::diagnostic(f, &l.sources)).collect());
+            let found =
+                loaded.map_or_else(Vec::new, |l| l.findings.iter().map(|f| json::diagnostic(f, &l.sources)).collect());
             let document = json!({ "format_version": json::FORMAT_VERSION, "stacks": stacks, "diagnostics": found, "error": error.json() });
             self.ui.json(&document);
         } else if let Some(loaded) = loaded {
@@ -104,7 +105,12 @@ impl Run {
     }
 
     /// Plans every stack before anything is written. A failed read fails them all.
-    pub(crate) async fn plan_all(&mut self, session: &Session, loaded: &Loaded, destroy: bool) -> Result<Vec<Planned>, CommandError> {
+    pub(crate) async fn plan_all(
+        &mut self,
+        session: &Session,
+        loaded: &Loaded,
+        destroy: bool,
+    ) -> Result<Vec<Planned>, CommandError> {
         let targets = self.global.target.clone();
         let planned = futures_util::future::try_join_all(loaded.stacks.iter().enumerate().map(|(index, loaded)| {
             let targets = &targets;
@@ -127,7 +133,10 @@ impl Run {
                     || loaded.stacks.iter().any(|s| addresses(&s.stack).iter().any(|a| a == target))
             });
             if !known {
-                return Err(CommandError::Usage { message: format!("no resource has the address `{target}`"), help: Some("addresses look like function.NAME; `provision plan` lists them".to_owned()) });
+                return Err(CommandError::Usage {
+                    message: format!("no resource has the address `{target}`"),
+                    help: Some("addresses look like function.NAME; `provision plan` lists them".to_owned()),
+                });
             }
         }
         Ok(planned)
@@ -167,7 +176,10 @@ async fn with_holders(session: &Session, stack: &::plan::desired::Stack, mut obs
 /// The account guard (design section 3).
 fn wrong_account(stack: &::plan::desired::Stack, observed: &Observed) -> Option<Diagnostic> {
     let wanted = stack.account.as_ref().filter(|a| **a != observed.account)?;
-    let mut finding = Diagnostic::refusal(Code::WrongAccount, format!("these credentials belong to account {}, the manifest is for {wanted}", observed.account));
+    let mut finding = Diagnostic::refusal(
+        Code::WrongAccount,
+        format!("these credentials belong to account {}, the manifest is for {wanted}", observed.account),
+    );
     finding.span = stack.span;
     Some(finding.help("use the other account's credentials, or change `account` (or PROVISION_ACCOUNT)"))
 }
@@ -182,4 +194,3 @@ pub(crate) fn refusal(planned: &[Planned]) -> Option<CommandError> {
     }
     Some(CommandError::Refused { message: format!("{}{more}", first.message), help: first.help.clone() })
 }
-

@@ -15,12 +15,16 @@ pub(crate) fn run(run: &mut Run, arguments: &PackageArgs, stop: &Stop) -> u8 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let options = BuildOptions { no_build: false, rebuild: arguments.rebuild.clone(), folder: run.world.folder.clone() };
+    let options =
+        BuildOptions { no_build: false, rebuild: arguments.rebuild.clone(), folder: run.world.folder.clone() };
     let mut rows = Vec::new();
     for stack in &loaded.stacks {
-        let wanted: Vec<&ResourceAddress> = stack.stack.functions.iter().filter(|f| f.code.reference_digest().is_none()).map(|f| &f.address).collect();
+        let wanted: Vec<&ResourceAddress> =
+            stack.stack.functions.iter().filter(|f| f.code.reference_digest().is_none()).map(|f| &f.address).collect();
         match build::packages(stack, &wanted, &options, stop, &mut |line| run.ui.say(line)) {
-            Ok(packages) => rows.extend(packages.into_iter().map(|(address, archive)| (stack.stack.name.clone(), address, archive))),
+            Ok(packages) => {
+                rows.extend(packages.into_iter().map(|(address, archive)| (stack.stack.name.clone(), address, archive)))
+            }
             Err(error) => return run.fail(&error, run.is_json().then_some(&loaded), &[]),
         }
     }

@@ -28,7 +28,13 @@ pub(crate) fn run(run: &mut Run) -> u8 {
         let line = if errors > 0 {
             format!("{}, {}\n", run.ui.out_style.red(&count(errors, "error")), count(warnings, "warning"))
         } else {
-            format!("{}: {} with {}, {}\n", run.ui.out_style.green("valid"), count(loaded.stacks.len(), "stack"), count(functions, "function"), count(warnings, "warning"))
+            format!(
+                "{}: {} with {}, {}\n",
+                run.ui.out_style.green("valid"),
+                count(loaded.stacks.len(), "stack"),
+                count(functions, "function"),
+                count(warnings, "warning")
+            )
         };
         run.ui.data(&line);
     }

@@ -12,8 +12,13 @@ use super::{Ask, function};
 use crate::error::{CommandError, chain};
 
 /// The holder of each event type.
-pub(crate) async fn holders(client: &Client, events: &BTreeSet<String>, regions: &BTreeSet<String>) -> BTreeMap<String, Holder> {
-    let regions: BTreeSet<String> = limits::REGIONS.iter().map(|r| (*r).to_owned()).chain(regions.iter().cloned()).collect();
+pub(crate) async fn holders(
+    client: &Client,
+    events: &BTreeSet<String>,
+    regions: &BTreeSet<String>,
+) -> BTreeMap<String, Holder> {
+    let regions: BTreeSet<String> =
+        limits::REGIONS.iter().map(|r| (*r).to_owned()).chain(regions.iter().cloned()).collect();
     let found = join_all(regions.iter().map(|region| bindings(client, region))).await;
     let mut holders: BTreeMap<String, Holder> = events.iter().map(|e| (e.clone(), Holder::Nobody)).collect();
     let mut unread = Vec::new();
@@ -49,11 +54,19 @@ async fn bindings(client: &Client, region: &str) -> Result<Vec<(String, Holder)>
     let mut keys = Vec::new();
     for namespace in namespaces {
         let request = scf::ListFunctions { namespace: Some(namespace.name.clone()), ..Default::default() };
-        let rows = client.list(Some(region), &request).await.map_err(super::failed(format!("list the functions of {region}/{}", namespace.name), None))?;
-        keys.extend(rows.into_iter().map(|r| FunctionKey { region: region.to_owned(), namespace: namespace.name.clone(), name: r.function_name }));
+        let rows = client
+            .list(Some(region), &request)
+            .await
+            .map_err(super::failed(format!("list the functions of {region}/{}", namespace.name), None))?;
+        keys.extend(rows.into_iter().map(|r| FunctionKey {
+            region: region.to_owned(),
+            namespace: namespace.name.clone(),
+            name: r.function_name,
+        }));
     }
     let mut found = Vec::new();
-    for (key, function) in keys.iter().zip(join_all(keys.iter().map(|key| function(client, key, Ask::default()))).await) {
+    for (key, function) in keys.iter().zip(join_all(keys.iter().map(|key| function(client, key, Ask::default()))).await)
+    {
         let Some(function) = function? else { continue };
         for trigger in function.triggers.into_iter().filter(|t| t.kind == "mps" && !t.unbound) {
             found.push((trigger.normal_form().key().key, Holder::Function(key.clone(), trigger)));
@@ -63,5 +76,8 @@ async fn bindings(client: &Client, region: &str) -> Result<Vec<(String, Holder)>
 }
 
 fn is_region_unknown(error: &tencentcloud::Error) -> bool {
-    matches!(error.code(), Some("UnsupportedRegion" | "UnsupportedOperation.Region" | "UnsupportedOperation.NotSupportRegion"))
+    matches!(
+        error.code(),
+        Some("UnsupportedRegion" | "UnsupportedOperation.Region" | "UnsupportedOperation.NotSupportRegion")
+    )
 }

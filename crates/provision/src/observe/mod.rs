@@ -35,7 +35,12 @@ pub(crate) fn failed(doing: impl Into<String>, address: Option<&dyn ToString>) -
 /// Reads everything a plan of this stack needs.
 pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, CommandError> {
     let (identity, tagged, roles, policies) = tokio::try_join!(
-        async { client.call(Some(default_region(stack)), &sts::GetCallerIdentity::default()).await.map_err(failed("find out whose credentials these are", None)) },
+        async {
+            client
+                .call(Some(default_region(stack)), &sts::GetCallerIdentity::default())
+                .await
+                .map_err(failed("find out whose credentials these are", None))
+        },
         tagged_functions(client, &stack.name),
         roles::roles(client, stack),
         roles::policies(client, stack),
@@ -70,7 +75,12 @@ async fn tagged_functions(client: &Client, stack: &str) -> Result<Option<BTreeSe
 }
 
 /// Namespaces and functions: lists first, then one GetFunction per function of interest.
-async fn functions(client: &Client, stack: &Stack, tagged: &BTreeSet<FunctionKey>, observed: &mut Observed) -> Result<(), CommandError> {
+async fn functions(
+    client: &Client,
+    stack: &Stack,
+    tagged: &BTreeSet<FunctionKey>,
+    observed: &mut Observed,
+) -> Result<(), CommandError> {
     let mut regions: BTreeSet<&str> = stack.functions.iter().map(|f| f.region.as_str()).collect();
     regions.extend(stack.namespaces.iter().map(|n| n.region.as_str()));
     regions.extend(tagged.iter().map(|k| k.region.as_str()));
@@ -118,9 +128,14 @@ async fn functions(client: &Client, stack: &Stack, tagged: &BTreeSet<FunctionKey
     let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.iter().map(|k| (k.clone(), None)).collect();
     for (region, namespace, rows) in &rows {
         for row in rows {
-            let key = FunctionKey { region: (*region).to_owned(), namespace: (*namespace).to_owned(), name: row.function_name.clone() };
+            let key = FunctionKey {
+                region: (*region).to_owned(),
+                namespace: (*namespace).to_owned(),
+                name: row.function_name.clone(),
+            };
             let identity = mark::identity(&stack.name, region, namespace, &row.function_name);
-            let marked = mark::split(row.description.as_deref().unwrap_or("")).1.is_some_and(|m| m.identity == identity);
+            let marked =
+                mark::split(row.description.as_deref().unwrap_or("")).1.is_some_and(|m| m.identity == identity);
             let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
             if marked || owned || declared.contains(&key) || wanted.contains_key(&key) {
                 wanted.insert(key, row.reserved_concurrency_mem);
@@ -131,8 +146,12 @@ async fn functions(client: &Client, stack: &Stack, tagged: &BTreeSet<FunctionKey
         observed.functions.insert(key.clone(), None);
     }
     let found = try_join_all(wanted.iter().map(|(key, reserved)| async move {
-        let declares_reservation = stack.functions.iter().any(|f| &f.key() == key && f.function.reserved_concurrency.is_some());
-        let ask = Ask { reserved: declares_reservation || reserved.is_none_or(|r| r > 0), asynchronous: wants_async(stack, key) };
+        let declares_reservation =
+            stack.functions.iter().any(|f| &f.key() == key && f.function.reserved_concurrency.is_some());
+        let ask = Ask {
+            reserved: declares_reservation || reserved.is_none_or(|r| r > 0),
+            asynchronous: wants_async(stack, key),
+        };
         function_at_rest(client, key, ask).await.map(|f| (key.clone(), f))
     }))
     .await?;
@@ -154,7 +173,11 @@ pub(crate) struct Ask {
 }
 
 /// Reads a function, waiting while the platform is busy with it. `None` is absent.
-async fn function_at_rest(client: &Client, key: &FunctionKey, ask: Ask) -> Result<Option<ObservedFunction>, CommandError> {
+async fn function_at_rest(
+    client: &Client,
+    key: &FunctionKey,
+    ask: Ask,
+) -> Result<Option<ObservedFunction>, CommandError> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(20);
     loop {
@@ -173,15 +196,26 @@ async fn function_at_rest(client: &Client, key: &FunctionKey, ask: Ask) -> Resul
 }
 
 /// Reads a function once.
-pub(crate) async fn function(client: &Client, key: &FunctionKey, ask: Ask) -> Result<Option<ObservedFunction>, CommandError> {
+pub(crate) async fn function(
+    client: &Client,
+    key: &FunctionKey,
+    ask: Ask,
+) -> Result<Option<ObservedFunction>, CommandError> {
     let read = failed(format!("read function {key}"), Some(key));
-    let get = scf::GetFunction { function_name: Some(key.name.clone()), namespace: Some(key.namespace.clone()), ..Default::default() };
+    let get = scf::GetFunction {
+        function_name: Some(key.name.clone()),
+        namespace: Some(key.namespace.clone()),
+        ..Default::default()
+    };
     let region = Some(key.region.as_str());
     let reserved = async {
         if !ask.reserved {
             return Ok(None);
         }
-        let request = scf::GetReservedConcurrencyConfig { function_name: key.name.clone(), namespace: Some(key.namespace.clone()) };
+        let request = scf::GetReservedConcurrencyConfig {
+            function_name: key.name.clone(),
+            namespace: Some(key.namespace.clone()),
+        };
         match client.call(region, &request).await {
             // 0 with a reservation means "no new runs"; without one the member is null (facts 2.7).
             Ok(answer) => Ok(answer.reserved_mem),
@@ -193,7 +227,11 @@ pub(crate) async fn function(client: &Client, key: &FunctionKey, ask: Ask) -> Re
         if !ask.asynchronous {
             return Ok(None);
         }
-        let request = scf::GetFunctionEventInvokeConfig { function_name: key.name.clone(), namespace: Some(key.namespace.clone()), ..Default::default() };
+        let request = scf::GetFunctionEventInvokeConfig {
+            function_name: key.name.clone(),
+            namespace: Some(key.namespace.clone()),
+            ..Default::default()
+        };
         match client.call(region, &request).await {
             Ok(answer) => Ok(asynchronous(&answer.async_trigger_config)),
             Err(error) if scf::is_function_absent(&error) => Ok(None),
@@ -227,7 +265,14 @@ fn asynchronous(config: &scf::AsyncTriggerConfig) -> Option<AsyncConfig> {
 }
 
 /// Reads one namespace.
-pub(crate) async fn namespace(client: &Client, region: &str, name: &str) -> Result<Option<ObservedNamespace>, CommandError> {
-    let rows = client.list(Some(region), &scf::ListNamespaces::default()).await.map_err(failed(format!("list the namespaces of {region}"), None))?;
+pub(crate) async fn namespace(
+    client: &Client,
+    region: &str,
+    name: &str,
+) -> Result<Option<ObservedNamespace>, CommandError> {
+    let rows = client
+        .list(Some(region), &scf::ListNamespaces::default())
+        .await
+        .map_err(failed(format!("list the namespaces of {region}"), None))?;
     Ok(rows.iter().find(|r| r.name == name).map(wire::namespace))
 }

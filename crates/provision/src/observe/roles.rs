@@ -13,7 +13,10 @@ use crate::error::CommandError;
 use crate::wire;
 
 /// Every role of interest by name.
-pub(super) async fn roles(client: &Client, stack: &Stack) -> Result<BTreeMap<String, Option<ObservedRole>>, CommandError> {
+pub(super) async fn roles(
+    client: &Client,
+    stack: &Stack,
+) -> Result<BTreeMap<String, Option<ObservedRole>>, CommandError> {
     let tagged = cam::DescribeRoleList {
         tags: Some(vec![cam::Tag { key: mark::STACK_TAG.to_owned(), value: stack.name.clone() }]),
         ..Default::default()
@@ -49,7 +52,10 @@ async fn read_role(client: &Client, name: &str, attachments: bool) -> Result<Opt
 
 async fn attached(client: &Client, role: &str) -> Result<BTreeSet<String>, CommandError> {
     let request = cam::ListAttachedRolePolicies { role_name: Some(role.to_owned()), ..Default::default() };
-    let rows = client.list(None, &request).await.map_err(failed(format!("list the policies of role `{role}`"), Some(&format!("role.{role}"))))?;
+    let rows = client
+        .list(None, &request)
+        .await
+        .map_err(failed(format!("list the policies of role `{role}`"), Some(&format!("role.{role}"))))?;
     Ok(rows.into_iter().map(|r| r.policy_name).collect())
 }
 
@@ -59,9 +65,13 @@ pub(crate) async fn role_by_name(client: &Client, name: &str) -> Result<Option<O
 }
 
 /// Every custom policy of interest by name.
-pub(super) async fn policies(client: &Client, stack: &Stack) -> Result<BTreeMap<String, Option<ObservedPolicy>>, CommandError> {
+pub(super) async fn policies(
+    client: &Client,
+    stack: &Stack,
+) -> Result<BTreeMap<String, Option<ObservedPolicy>>, CommandError> {
     let rows = list_policies(client).await?;
-    let mut all: BTreeMap<String, Option<ObservedPolicy>> = stack.policies.iter().map(|p| (p.name.clone(), None)).collect();
+    let mut all: BTreeMap<String, Option<ObservedPolicy>> =
+        stack.policies.iter().map(|p| (p.name.clone(), None)).collect();
     let interesting = rows.iter().filter(|row| {
         all.contains_key(&row.policy_name) || row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name)
     });
@@ -75,11 +85,17 @@ async fn list_policies(client: &Client) -> Result<Vec<cam::StrategyInfo>, Comman
     client.list(None, &local).await.map_err(failed("list the account's own policies", None))
 }
 
-async fn read_policy(client: &Client, row: &cam::StrategyInfo) -> Result<Option<(String, ObservedPolicy)>, CommandError> {
+async fn read_policy(
+    client: &Client,
+    row: &cam::StrategyInfo,
+) -> Result<Option<(String, ObservedPolicy)>, CommandError> {
     match client.call(None, &cam::GetPolicy { policy_id: row.policy_id }).await {
         Ok(answer) => Ok(Some((row.policy_name.clone(), wire::policy(row, &answer)))),
         Err(error) if cam::is_policy_absent(&error) => Ok(None),
-        Err(error) => Err(failed(format!("read policy `{}`", row.policy_name), Some(&format!("policy.{}", row.policy_name)))(error)),
+        Err(error) => Err(failed(
+            format!("read policy `{}`", row.policy_name),
+            Some(&format!("policy.{}", row.policy_name)),
+        )(error)),
     }
 }
 

@@ -43,30 +43,51 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
     let reasons: Vec<String> = answer
         .status_reasons
         .iter()
-        .map(|r| format!("{} {}", r.error_code.as_deref().unwrap_or(""), r.error_message.as_deref().unwrap_or("")).trim().to_owned())
+        .map(|r| {
+            format!("{} {}", r.error_code.as_deref().unwrap_or(""), r.error_message.as_deref().unwrap_or(""))
+                .trim()
+                .to_owned()
+        })
         .chain(answer.status_desc.clone().filter(|d| !d.is_empty()))
         .collect();
     let function = Function {
         description,
         runtime: answer.runtime.clone().unwrap_or_default(),
-        kind: if answer.r#type.as_deref().is_some_and(|t| t.eq_ignore_ascii_case("http")) { FunctionType::Http } else { FunctionType::Event },
+        kind: if answer.r#type.as_deref().is_some_and(|t| t.eq_ignore_ascii_case("http")) {
+            FunctionType::Http
+        } else {
+            FunctionType::Event
+        },
         handler: answer.handler.clone().unwrap_or_default(),
         memory: answer.memory_size.unwrap_or(128),
         timeout: answer.timeout.unwrap_or(3),
         init_timeout: answer.init_timeout,
         role: answer.role.clone().unwrap_or_default(),
         environment: environment(answer),
-        vpc: answer.vpc_config.as_ref().and_then(|v| Some((filled(v.vpc_id.as_ref())?, v.subnet_id.clone().unwrap_or_default()))),
-        public_network: answer.public_net_config.as_ref().and_then(|p| p.public_net_status).is_none_or(|s| s.0),
-        fixed_ip: answer.public_net_config.as_ref().and_then(|p| p.eip_config.as_ref()?.eip_status).is_some_and(|s| s.0),
-        fixed_intranet_ip: answer.intranet_config.as_ref().and_then(|i| i.ip_fixed).is_some_and(|s| s.0),
-        layers: answer.layers.iter().filter(|l| !l.layer_name.is_empty()).map(|l| Layer { name: l.layer_name.clone(), version: l.layer_version }).collect(),
-        log: filled(answer.cls_topic_id.as_ref()).map(|topic| Log { logset: answer.cls_logset_id.clone().unwrap_or_default(), topic }),
-        dead_letter: answer
-            .dead_letter_config
+        vpc: answer
+            .vpc_config
             .as_ref()
-            .filter(|d| !d.name.is_empty())
-            .map(|d| DeadLetter { kind: d.r#type.clone(), name: d.name.clone(), filter: filled(d.filter_type.as_ref()) }),
+            .and_then(|v| Some((filled(v.vpc_id.as_ref())?, v.subnet_id.clone().unwrap_or_default()))),
+        public_network: answer.public_net_config.as_ref().and_then(|p| p.public_net_status).is_none_or(|s| s.0),
+        fixed_ip: answer
+            .public_net_config
+            .as_ref()
+            .and_then(|p| p.eip_config.as_ref()?.eip_status)
+            .is_some_and(|s| s.0),
+        fixed_intranet_ip: answer.intranet_config.as_ref().and_then(|i| i.ip_fixed).is_some_and(|s| s.0),
+        layers: answer
+            .layers
+            .iter()
+            .filter(|l| !l.layer_name.is_empty())
+            .map(|l| Layer { name: l.layer_name.clone(), version: l.layer_version })
+            .collect(),
+        log: filled(answer.cls_topic_id.as_ref())
+            .map(|topic| Log { logset: answer.cls_logset_id.clone().unwrap_or_default(), topic }),
+        dead_letter: answer.dead_letter_config.as_ref().filter(|d| !d.name.is_empty()).map(|d| DeadLetter {
+            kind: d.r#type.clone(),
+            name: d.name.clone(),
+            filter: filled(d.filter_type.as_ref()),
+        }),
         asynchronous: extras.asynchronous,
         reserved_concurrency: extras.reserved,
         // Present and not switched off: `DynamicEnabled` is "FALSE" for a fixed figure and "" when off (facts 2.4).
@@ -76,16 +97,22 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
             .filter(|c| c.dynamic_enabled.as_deref().is_none_or(|d| !d.is_empty()))
             .and_then(|c| c.max_concurrency)
             .filter(|m| *m > 0),
-        file_systems: answer.cfs_config.as_ref().map(|c| c.cfs_ins_list.iter().map(file_system).collect()).unwrap_or_default(),
+        file_systems: answer
+            .cfs_config
+            .as_ref()
+            .map(|c| c.cfs_ins_list.iter().map(file_system).collect())
+            .unwrap_or_default(),
         dns_cache: answer.dns_cache.is_some_and(|f| f.0),
         install_dependencies: answer.install_dependency.is_some_and(|f| f.0),
         async_execution: answer.async_run_enable.is_some_and(|f| f.0),
         tracing: answer.trace_enable.map(|f| f.0),
-        websocket: answer
-            .protocol_type
-            .as_deref()
-            .filter(|p| p.eq_ignore_ascii_case("ws"))
-            .map(|_| answer.protocol_params.as_ref().and_then(|p| p.ws_params.as_ref()?.idle_time_out).unwrap_or(plan::limits::WEBSOCKET_IDLE_DEFAULT)),
+        websocket: answer.protocol_type.as_deref().filter(|p| p.eq_ignore_ascii_case("ws")).map(|_| {
+            answer
+                .protocol_params
+                .as_ref()
+                .and_then(|p| p.ws_params.as_ref()?.idle_time_out)
+                .unwrap_or(plan::limits::WEBSOCKET_IDLE_DEFAULT)
+        }),
         tags: tags_of(&answer.tags),
         protect: false,
     };

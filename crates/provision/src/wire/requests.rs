@@ -48,7 +48,9 @@ pub(crate) fn parse_function_resource(resource: &str) -> Option<FunctionKey> {
 /// Code as the API wants it. `package` is the archive of code from this machine.
 pub(crate) fn code(source: &CodeSource, package: Option<&[u8]>) -> (scf::Code, Option<String>) {
     match source {
-        CodeSource::Package => (scf::Code { zip_file: package.map(base64_text), ..Default::default() }, Some("ZipFile".to_owned())),
+        CodeSource::Package => {
+            (scf::Code { zip_file: package.map(base64_text), ..Default::default() }, Some("ZipFile".to_owned()))
+        }
         CodeSource::Cos { bucket, object, region } => (
             scf::Code {
                 cos_bucket_name: Some(bucket.clone()),
@@ -59,7 +61,9 @@ pub(crate) fn code(source: &CodeSource, package: Option<&[u8]>) -> (scf::Code, O
             Some("Cos".to_owned()),
         ),
         CodeSource::Image(image) => (scf::Code { image_config: Some(image_config(image)), ..Default::default() }, None),
-        CodeSource::Demo(id) => (scf::Code { demo_id: Some(id.clone()), ..Default::default() }, Some("Demo".to_owned())),
+        CodeSource::Demo(id) => {
+            (scf::Code { demo_id: Some(id.clone()), ..Default::default() }, Some("Demo".to_owned()))
+        }
     }
 }
 
@@ -81,7 +85,11 @@ fn environment(function: &Function) -> scf::Environment {
     let variables = if function.environment.is_empty() {
         vec![scf::Variable { key: Some(String::new()), value: Some(String::new()) }]
     } else {
-        function.environment.iter().map(|(k, v)| scf::Variable { key: Some(k.clone()), value: Some(v.clone()) }).collect()
+        function
+            .environment
+            .iter()
+            .map(|(k, v)| scf::Variable { key: Some(k.clone()), value: Some(v.clone()) })
+            .collect()
     };
     scf::Environment { variables: Some(variables) }
 }
@@ -103,11 +111,19 @@ fn layers(function: &Function) -> Vec<scf::LayerVersionSimple> {
         // The documented form of "none".
         return vec![scf::LayerVersionSimple { layer_name: String::new(), layer_version: 0 }];
     }
-    function.layers.iter().map(|l| scf::LayerVersionSimple { layer_name: l.name.clone(), layer_version: l.version }).collect()
+    function
+        .layers
+        .iter()
+        .map(|l| scf::LayerVersionSimple { layer_name: l.name.clone(), layer_version: l.version })
+        .collect()
 }
 
 fn dead_letter(config: Option<&DeadLetter>) -> scf::DeadLetterConfig {
-    config.map_or_else(scf::DeadLetterConfig::default, |d| scf::DeadLetterConfig { r#type: d.kind.clone(), name: d.name.clone(), filter_type: d.filter.clone() })
+    config.map_or_else(scf::DeadLetterConfig::default, |d| scf::DeadLetterConfig {
+        r#type: d.kind.clone(),
+        name: d.name.clone(),
+        filter_type: d.filter.clone(),
+    })
 }
 
 fn file_systems(function: &Function) -> scf::CfsConfig {
@@ -186,8 +202,17 @@ pub(crate) fn create_function(
 }
 
 /// UpdateFunctionConfiguration with exactly these members.
-pub(crate) fn update_configuration(key: &FunctionKey, members: &[Member], function: &Function, description: &str) -> scf::UpdateFunctionConfiguration {
-    let mut request = scf::UpdateFunctionConfiguration { function_name: key.name.clone(), namespace: Some(key.namespace.clone()), ..Default::default() };
+pub(crate) fn update_configuration(
+    key: &FunctionKey,
+    members: &[Member],
+    function: &Function,
+    description: &str,
+) -> scf::UpdateFunctionConfiguration {
+    let mut request = scf::UpdateFunctionConfiguration {
+        function_name: key.name.clone(),
+        namespace: Some(key.namespace.clone()),
+        ..Default::default()
+    };
     for member in members {
         match member {
             Member::Description => request.description = Some(description.to_owned()),
@@ -198,7 +223,9 @@ pub(crate) fn update_configuration(key: &FunctionKey, members: &[Member], functi
             Member::Environment => request.environment = Some(environment(function)),
             Member::Vpc => request.vpc_config = Some(vpc(function)),
             Member::PublicNet => request.public_net_config = Some(public_net(function)),
-            Member::Intranet => request.intranet_config = Some(scf::IntranetConfigIn { ip_fixed: function.fixed_intranet_ip.into() }),
+            Member::Intranet => {
+                request.intranet_config = Some(scf::IntranetConfigIn { ip_fixed: function.fixed_intranet_ip.into() })
+            }
             Member::Layers => request.layers = Some(layers(function)),
             Member::Log => {
                 request.cls_logset_id = function.log.as_ref().map(|l| l.logset.clone());
@@ -231,7 +258,12 @@ pub(crate) fn create_trigger(key: &FunctionKey, trigger: &Trigger, description: 
     }
 }
 
-pub(crate) fn update_trigger(key: &FunctionKey, present: &RawTrigger, trigger: &Trigger, description: Option<&str>) -> scf::UpdateTrigger {
+pub(crate) fn update_trigger(
+    key: &FunctionKey,
+    present: &RawTrigger,
+    trigger: &Trigger,
+    description: Option<&str>,
+) -> scf::UpdateTrigger {
     scf::UpdateTrigger {
         function_name: key.name.clone(),
         namespace: Some(key.namespace.clone()),
@@ -245,7 +277,11 @@ pub(crate) fn update_trigger(key: &FunctionKey, present: &RawTrigger, trigger: &
     }
 }
 
-pub(crate) fn update_trigger_status(key: &FunctionKey, present: &RawTrigger, enabled: bool) -> scf::UpdateTriggerStatus {
+pub(crate) fn update_trigger_status(
+    key: &FunctionKey,
+    present: &RawTrigger,
+    enabled: bool,
+) -> scf::UpdateTriggerStatus {
     scf::UpdateTriggerStatus {
         function_name: key.name.clone(),
         namespace: Some(key.namespace.clone()),
@@ -297,7 +333,10 @@ mod tests {
     fn six_segment_names_round_trip_and_strangers_are_passed_over() {
         let key = FunctionKey { region: "ap-beijing".into(), namespace: "default".into(), name: "MPSWebHook".into() };
         assert_eq!(parse_function_resource(&function_resource("1", &key)), Some(key.clone()));
-        assert_eq!(parse_function_resource("qcs::scf:ap-beijing:uin/:namespace/default/function/MPSWebHook"), Some(key));
+        assert_eq!(
+            parse_function_resource("qcs::scf:ap-beijing:uin/:namespace/default/function/MPSWebHook"),
+            Some(key)
+        );
         for stranger in ["qcs::cam::uin/1:role/46", "qcs::scf:ap-beijing:uin/1:layer/x", "nonsense", ""] {
             assert_eq!(parse_function_resource(stranger), None, "{stranger}");
         }

@@ -93,7 +93,7 @@ struct Listed<'a>(&'a [Looked]);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, looked) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
+            let separator = if index == 0 { "\n" } else { ";\n" };
             write!(f, "{separator}{}: {}", looked.place, looked.why)?;
         }
         Ok(())
