@@ -1,4 +1,5 @@
 //! `docs/manifest.md` against the code: every key, limit and finding stands there, and nothing that is gone does.
+//! The two READMEs against each other.
 
 #![expect(clippy::unwrap_used, reason = "the set-up of a test fails by panicking")]
 
@@ -15,8 +16,12 @@ const CODE_OPTIONS: [&str; 2] = ["exclude", "inputs"];
 const EVERY_TRIGGER: [&str; 3] = ["type", "enabled", "qualifier"];
 
 #[expect(clippy::disallowed_methods, reason = "planning reads no files; this test is about one")]
+fn read(path: &str) -> String {
+    std::fs::read_to_string(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
 fn page() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manifest.md")).unwrap()
+    read("docs/manifest.md")
 }
 
 /// The table rows between a heading and the next one, each as its cells.
@@ -137,4 +142,28 @@ fn every_finding_stands_there_with_its_title_and_way_out() {
     let wanted: Vec<[&str; 3]> =
         Code::ALL.iter().zip(&codes).map(|(c, code)| [code.as_str(), c.title(), c.explanation()]).collect();
     assert_eq!(told, wanted, "the table of findings in docs/manifest.md differs from crates/plan/src/diagnostic.rs");
+}
+
+/// Every code block of a page without its comments, and where the sections begin.
+fn skeleton(page: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut out = Vec::new();
+    for line in page.lines() {
+        if line.starts_with("```") {
+            inside = !inside;
+            out.push(line.to_owned());
+        } else if inside {
+            out.push(line.split(" # ").next().unwrap_or(line).trim_end().to_owned());
+        } else if line.starts_with("##") {
+            out.push("##".to_owned());
+        }
+    }
+    out
+}
+
+#[test]
+fn both_readmes_have_the_same_sections_and_the_same_code() {
+    let english = read("README.md");
+    assert!(english.contains("make demo") && english.contains("make test") && english.contains("make check"));
+    assert_eq!(skeleton(&read("README.zh-CN.md")), skeleton(&english));
 }
