@@ -105,6 +105,11 @@ impl ResourceAddress {
         Self::new(Kind::Trigger, format!("trigger{rest}[{kind}/{key}]"))
     }
 
+    /// An object as pins name it; only ever used to key digests.
+    pub(crate) fn pinned(text: &str) -> Self {
+        Self::new(Kind::Function, text.to_owned())
+    }
+
     fn new(kind: Kind, text: String) -> Self {
         Self { kind, text }
     }

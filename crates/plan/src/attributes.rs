@@ -101,13 +101,15 @@ impl Comparison {
         self.authoritative.iter().any(|p| below(path, p))
     }
 
-    fn guards(&self, path: &str) -> bool {
+    /// Whether values of this kind may be secrets.
+    #[must_use]
+    pub fn is_guarded(&self, path: &str) -> bool {
         self.guarded.iter().any(|p| below(path, p))
     }
 
     fn sides(&self, path: &str, before: &Json, after: &Json, origin: &Origin) -> AttributeChange {
         let sensitive = origin.is_sensitive(path);
-        let kind_guarded = self.guards(path);
+        let kind_guarded = self.is_guarded(path);
         AttributeChange {
             path: path.to_owned(),
             before: Side { value: before.clone(), guarded: !before.is_null() && (sensitive || kind_guarded) },
@@ -159,7 +161,7 @@ impl Comparison {
             .iter()
             .filter(|a| !a.value.is_null() && (paths.contains(&a.path) || self.is_authoritative(&a.path)))
             .map(|a| {
-                let hidden = self.guards(&a.path) || origin.is_sensitive(&a.path);
+                let hidden = self.is_guarded(&a.path) || origin.is_sensitive(&a.path);
                 (a.path.clone(), if hidden { Json::Null } else { a.value.clone() })
             })
             .collect();

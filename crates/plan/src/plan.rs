@@ -266,6 +266,7 @@ fn decide_function(
                 function: &key,
                 holder,
                 released: wanted.is_some_and(|e| released.contains_key(e)),
+                existing: present.is_some(),
                 replaced,
             },
         );

@@ -97,9 +97,11 @@ pub enum Command {
     /// Show what would change, exactly
     Plan(PlanArgs),
     /// Make it so: shows the plan, asks, applies
-    Apply(ApplyArgs),
+    Apply(ApplyPlanArgs),
     /// Remove everything the stack owns
     Destroy(ApplyArgs),
+    /// Show what changed in the cloud though the manifest did not; exit 2 if anything
+    Drift,
     /// Build and pack code, nothing else
     Package(PackageArgs),
     /// Run a function once; show its answer, log and figures
@@ -120,6 +122,23 @@ pub struct PlanArgs {
     /// Exit with 2 when changes are pending
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Save the plan, for `provision apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Plan the removal of everything the stack owns
+    #[arg(long)]
+    pub destroy: bool,
+}
+
+/// Options of `apply`: a saved plan, and what `destroy` takes too.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyPlanArgs {
+    /// Plan made by `provision plan --out FILE`; carried out only if nothing moved since
+    #[arg(value_name = "PLANFILE")]
+    pub plan_file: Option<PathBuf>,
+    /// The rest.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
 }
 
 /// Options of `apply` and `destroy`.

@@ -14,6 +14,7 @@ mod load;
 mod local_http;
 mod observe;
 pub mod package;
+mod plan_file;
 mod progress_view;
 mod samples;
 mod session;
@@ -58,8 +59,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
         match &command {
             Command::Validate => commands::validate::run(&mut run),
             Command::Plan(arguments) => commands::plan::run(&mut run, arguments).await,
-            Command::Apply(arguments) => commands::apply::run(&mut run, arguments, false, &stop).await,
-            Command::Destroy(arguments) => commands::apply::run(&mut run, arguments, true, &stop).await,
+            Command::Apply(arguments) => {
+                commands::apply::run(&mut run, &arguments.apply, arguments.plan_file.as_deref(), false, &stop).await
+            }
+            Command::Destroy(arguments) => commands::apply::run(&mut run, arguments, None, true, &stop).await,
+            Command::Drift => commands::drift::run(&mut run).await,
             Command::Package(arguments) => commands::package::run(&mut run, arguments, &stop),
             Command::Invoke(arguments) => commands::invoke::run(&mut run, arguments).await,
             Command::Logs(arguments) => commands::logs::run(&mut run, arguments).await,
@@ -101,15 +105,17 @@ fn prepare(cli: Cli, mut world: World) -> (Run, Command) {
         secrets: Secrets::default(),
         verbosity: if cli.global.quiet { 0 } else { 1 + cli.global.verbose },
     };
-    let key = world.variable("PROVISION_DIGEST_KEY").map_or_else(random_key, |k| DigestKey::new(k.as_bytes()));
-    (Run { global: cli.global, world, ui, key }, cli.command)
+    let given = world.variable("PROVISION_DIGEST_KEY").map(|k| k.as_bytes().to_vec());
+    let own_key = if given.is_some() { None } else { Some(random_key()) };
+    let key = DigestKey::new(given.as_deref().or(own_key.as_deref()).unwrap_or_default());
+    (Run { global: cli.global, world, ui, key, own_key }, cli.command)
 }
 
 /// A key nobody can guess: digests of short secrets must not be searchable.
-fn random_key() -> DigestKey {
+fn random_key() -> Vec<u8> {
     let mut bytes = [0; 32];
     match getrandom::fill(&mut bytes) {
-        Ok(()) => DigestKey::new(&bytes),
+        Ok(()) => bytes.to_vec(),
         Err(error) => panic!("the system gives no random numbers: {error}"),
     }
 }

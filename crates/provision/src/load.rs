@@ -31,6 +31,8 @@ pub(crate) struct Loaded {
 pub(crate) struct LoadedStack {
     /// What it wants.
     pub(crate) stack: Stack,
+    /// The manifest's text.
+    pub(crate) text: String,
     /// Where its paths start.
     pub(crate) tree: Option<Tree>,
 }
@@ -211,7 +213,8 @@ fn read(path: &Path, world: &World, global: &Global, given: &Given, loaded: &mut
         if let (Some(region), true) = (&global.region, stack.region.is_empty()) {
             stack.region.clone_from(region);
         }
-        loaded.stacks.push(LoadedStack { stack, tree: Tree::locate(&full).ok() });
+        let text = loaded.sources.text(file).to_owned();
+        loaded.stacks.push(LoadedStack { stack, text, tree: Tree::locate(&full).ok() });
     }
 }
 

@@ -21,6 +21,8 @@ pub struct TriggerPlace<'a> {
     pub holder: Option<&'a Holder>,
     /// Whether the holder's binding goes in the same plan.
     pub released: bool,
+    /// Whether the function exists already.
+    pub existing: bool,
     /// Whether the function, and all its triggers, were just deleted by its own replacement.
     pub replaced: bool,
 }
@@ -74,6 +76,9 @@ pub fn trigger(
         }
         let mut decision = match observed {
             Some(_) => Decision::new(Action::Replace, Cause::Manifest, "its function is replaced"),
+            None if place.existing => {
+                Decision::new(Action::Create, Cause::Unknown, "not in the cloud: new here, or removed there")
+            }
             None => Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet"),
         };
         if observed.is_some() {

@@ -250,7 +250,8 @@ impl Applier<'_> {
                 let raw: Option<&RawTrigger> = now
                     .as_ref()
                     .and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == trigger.trigger.key()));
-                let place = TriggerPlace { function: &key, holder: None, released: true, replaced: false };
+                let place =
+                    TriggerPlace { function: &key, holder: None, released: true, existing: true, replaced: false };
                 return Ok(Some(decide::trigger(context, trigger, raw, place)));
             }
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use plan::address::ResourceAddress;
@@ -20,16 +21,33 @@ use crate::cli::ApplyArgs;
 use crate::error::{CommandError, exit, worst};
 use crate::load::Loaded;
 use crate::package::Archive;
+use crate::plan_file::PlanFile;
 use crate::progress_view::View;
 use crate::session::Session;
 
 /// Runs it.
-pub(crate) async fn run(run: &mut Run, arguments: &ApplyArgs, destroy: bool, stop: &Stop) -> u8 {
+pub(crate) async fn run(
+    run: &mut Run,
+    arguments: &ApplyArgs,
+    plan_file: Option<&Path>,
+    destroy: bool,
+    stop: &Stop,
+) -> u8 {
+    let saved = match plan_file.map(|path| PlanFile::read(&run.world.folder.join(path))).transpose() {
+        Ok(saved) => saved,
+        Err(error) => return run.fail(&error, None, &[]),
+    };
+    let destroy = saved.as_ref().map_or(destroy, |s| s.destroy);
+    if let Some(saved) = &saved {
+        // The file says what was planned; options that would plan something else are not asked again.
+        run.global.stack = saved.stacks().map(str::to_owned).collect();
+        run.global.target.clone_from(&saved.targets);
+    }
     let loaded = match run.load_valid() {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let limit = match delete_limit(run, arguments, destroy) {
+    let limit = match delete_limit(run, arguments, destroy || saved.is_some()) {
         Ok(limit) => limit,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
@@ -38,7 +56,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &ApplyArgs, destroy: bool, sto
         Ok(session) => session,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
-    let code = with_session(run, arguments, destroy, stop, &loaded, &session, limit).await;
+    let code = with_session(run, arguments, saved.as_ref(), destroy, stop, &loaded, &session, limit).await;
     session.close().await;
     code
 }
@@ -46,6 +64,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &ApplyArgs, destroy: bool, sto
 async fn with_session(
     run: &mut Run,
     arguments: &ApplyArgs,
+    saved: Option<&PlanFile>,
     destroy: bool,
     stop: &Stop,
     loaded: &Loaded,
@@ -68,11 +87,17 @@ async fn with_session(
         run.fail(&error, run.is_json().then_some(loaded), &stacks);
         return Run::findings_code(&planned);
     }
+    if let Some(error) = saved.and_then(|saved| stale(run, saved, &planned)) {
+        return run.fail(&error, run.is_json().then_some(loaded), &[]);
+    }
     if planned.iter().all(|p| p.plan.is_empty()) {
         report(run, loaded, &planned, &planned.iter().map(|_| Vec::new()).collect::<Vec<_>>());
         return exit::DONE;
     }
-    if let Err(error) = confirm(run, arguments, &planned, destroy) {
+    // A saved plan was read and approved already.
+    if saved.is_none()
+        && let Err(error) = confirm(run, arguments, &planned, destroy)
+    {
         return run.fail(&error, run.is_json().then_some(loaded), &[]);
     }
     // Everything that will be sent is made before the first write.
@@ -100,6 +125,58 @@ async fn with_session(
         return exit::INTERRUPTED;
     }
     if failed > 0 { exit::FAILED } else { worst([exit::DONE]) }
+}
+
+/// Why a saved plan does not hold any more: seen, now and wanted, object by object (design rule 7).
+fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned]) -> Option<CommandError> {
+    let stale = saved.stale(planned, run);
+    if stale.is_empty() {
+        return None;
+    }
+    let mut text = String::new();
+    for one in &stale {
+        text.push_str(&format!("stack {}\n", one.stack));
+        let today = planned.iter().find(|p| p.plan.stack == one.stack);
+        for moved in &one.moved {
+            let wanted = today.and_then(|p| wanted(p, moved));
+            let shown = |value: &Json| match value {
+                Json::Null => "absent".to_owned(),
+                Json::Object(o) if o.contains_key("digest") => "(hidden)".to_owned(),
+                other => other.to_string(),
+            };
+            text.push_str(&format!(
+                "  {} {}\n    seen    {}\n    now     {}\n",
+                moved.object,
+                moved.path,
+                shown(&moved.seen),
+                shown(&moved.now)
+            ));
+            if let Some(wanted) = wanted {
+                text.push_str(&format!("    wanted  {wanted}\n"));
+            }
+        }
+        if one.moved.is_empty() && one.actions_differ {
+            text.push_str(
+                "  the cloud is as it was; the manifest, its variables or its code would now do something else\n",
+            );
+        }
+    }
+    run.ui.complain(&text);
+    Some(CommandError::Refused {
+        message: "the saved plan does not hold any more".to_owned(),
+        help: Some("nothing was changed; make and read a new plan".to_owned()),
+    })
+}
+
+/// What the manifest wants for an attribute that moved.
+fn wanted(planned: &Planned, moved: &plan::pin::Moved) -> Option<String> {
+    let object = moved.object.split_once('[')?.1.trim_end_matches(']');
+    let change = planned.plan.changes.iter().find(|c| {
+        c.attributes.iter().any(|a| a.path == moved.path)
+            && object.ends_with(c.address.as_str().rsplit('.').next().unwrap_or_default())
+    })?;
+    let after = &change.attributes.iter().find(|a| a.path == moved.path)?.after;
+    Some(if after.guarded { "(hidden)".to_owned() } else { after.value.to_string() })
 }
 
 /// How many deletes are allowed; `None` is any number.

@@ -1,6 +1,7 @@
 //! The commands: each gathers inputs, calls `plan`, and carries out or prints the answer. One file a command.
 
 pub(crate) mod apply;
+pub(crate) mod drift;
 pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod invoke;
@@ -35,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) ui: Ui,
     /// Key of guarded values for this run.
     pub(crate) key: DigestKey,
+    /// The same key's bytes when this run made it up; a saved plan keeps them. `None`: PROVISION_DIGEST_KEY.
+    pub(crate) own_key: Option<Vec<u8>>,
 }
 
 /// One stack with what it was planned from.

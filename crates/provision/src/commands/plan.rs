@@ -7,6 +7,7 @@ use super::{Planned, Run, refusal};
 use crate::cli::PlanArgs;
 use crate::error::{exit, worst};
 use crate::load::Loaded;
+use crate::plan_file::PlanFile;
 use crate::session::Session;
 
 /// Runs it.
@@ -20,13 +21,21 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
         Ok(session) => session,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
-    let planned = run.plan_all(&session, &loaded, false).await;
+    let planned = run.plan_all(&session, &loaded, arguments.destroy).await;
     session.close().await;
     let planned = match planned {
         Ok(planned) => planned,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
     show(run, &loaded, &planned);
+    if let (Some(path), None) = (&arguments.out, refusal(&planned)) {
+        let path = run.world.folder.join(path);
+        if let Err(error) = PlanFile::of(&planned, &loaded, run, arguments.destroy).write(&path) {
+            run.explain_error(&error);
+            return error.exit_code();
+        }
+        run.ui.say(&format!("saved; carry it out with `provision apply {}`", path.display()));
+    }
     let pending = arguments.detailed_exitcode && planned.iter().any(|p| !p.plan.is_empty());
     worst([Run::findings_code(&planned), if pending { exit::PENDING } else { exit::DONE }])
 }

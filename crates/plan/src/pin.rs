@@ -1,0 +1,241 @@
+//! Pins: what a plan was made from, attribute by attribute, in a form that may be kept in a file. A saved plan
+//! holds only while every pin still holds (design rule 7). Values that may be secrets are pinned as keyed digests.
+//! Never pinned: times, status, code size, counters, list order.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use crate::address::ResourceAddress;
+use crate::attributes::{Attributes, Comparison, Side};
+use crate::mark::Mark;
+use crate::observed::{Holder, Observed, ObservedFunction, ObservedNamespace, ObservedPolicy, ObservedRole};
+use crate::plan::Plan;
+use crate::render::guard::DigestKey;
+use crate::resource::trigger::RawTrigger;
+use crate::resource::{function, namespace, policy, role, trigger};
+
+/// One object's attributes; `null` stands for an object that is absent.
+pub type Pin = Option<BTreeMap<String, Json>>;
+
+/// Everything that was read, by object.
+pub type Pins = BTreeMap<String, Pin>;
+
+fn attributes(
+    address: &str,
+    comparison: Comparison,
+    attributes: &Attributes,
+    mark: Option<&Mark>,
+    key: &DigestKey,
+) -> BTreeMap<String, Json> {
+    let address = ResourceAddress::pinned(address);
+    let mut pin: BTreeMap<String, Json> = attributes
+        .iter()
+        .filter(|a| !a.value.is_null())
+        .map(|a| {
+            let guarded = comparison.is_guarded(&a.path);
+            let value = if guarded {
+                json!({ "digest": key.digest(&address, &a.path, &Side { value: a.value.clone(), guarded }) })
+            } else {
+                a.value.clone()
+            };
+            (a.path.clone(), value)
+        })
+        .collect();
+    if let Some(mark) = mark {
+        pin.insert("(mark)".to_owned(), Json::from(mark.line()));
+    }
+    pin
+}
+
+/// The pin of a role.
+#[must_use]
+pub fn of_role(name: &str, present: Option<&ObservedRole>, key: &DigestKey) -> Pin {
+    present.map(|r| attributes(&format!("role[{name}]"), role::COMPARISON, &r.role.attributes(), None, key))
+}
+
+/// The pin of a policy.
+#[must_use]
+pub fn of_policy(name: &str, present: Option<&ObservedPolicy>, key: &DigestKey) -> Pin {
+    present.map(|p| attributes(&format!("policy[{name}]"), policy::COMPARISON, &p.policy.attributes(), None, key))
+}
+
+/// The pin of a namespace.
+#[must_use]
+pub fn of_namespace(region: &str, name: &str, present: Option<&ObservedNamespace>, key: &DigestKey) -> Pin {
+    present.map(|n| {
+        attributes(
+            &format!("namespace[{region}/{name}]"),
+            namespace::COMPARISON,
+            &n.namespace.attributes(),
+            n.mark.as_ref(),
+            key,
+        )
+    })
+}
+
+/// The pin of a function, its triggers apart.
+#[must_use]
+pub fn of_function(name: &str, present: Option<&ObservedFunction>, key: &DigestKey) -> Pin {
+    present.map(|f| {
+        let mut pin = attributes(
+            &format!("function[{name}]"),
+            function::COMPARISON,
+            &f.function.attributes(),
+            f.mark.as_ref(),
+            key,
+        );
+        if let Some(image) = &f.image {
+            pin.insert("(image)".to_owned(), Json::from(image.uri.as_str()));
+        }
+        pin
+    })
+}
+
+/// The pin of one trigger.
+#[must_use]
+pub fn of_trigger(function: &str, raw: &RawTrigger, key: &DigestKey) -> (String, Pin) {
+    let normal = raw.normal_form();
+    let identity = normal.key();
+    let name = format!("trigger[{function}][{}/{}]", identity.kind, identity.key);
+    let pin = attributes(&name, trigger::COMPARISON, &normal.attributes(), None, key);
+    (name, Some(pin))
+}
+
+/// Pins of everything that was read.
+#[must_use]
+pub fn pins(observed: &Observed, key: &DigestKey) -> Pins {
+    let mut all = Pins::new();
+    all.insert("account".to_owned(), Some([("uin".to_owned(), Json::from(observed.account.as_str()))].into()));
+    for (name, present) in &observed.policies {
+        all.insert(format!("policy[{name}]"), of_policy(name, present.as_ref(), key));
+    }
+    for (name, present) in &observed.roles {
+        all.insert(format!("role[{name}]"), of_role(name, present.as_ref(), key));
+    }
+    for ((region, name), present) in &observed.namespaces {
+        all.insert(format!("namespace[{region}/{name}]"), of_namespace(region, name, present.as_ref(), key));
+    }
+    for (function, present) in &observed.functions {
+        let name = function.to_string();
+        all.insert(format!("function[{name}]"), of_function(&name, present.as_ref(), key));
+        for raw in present.iter().flat_map(|f| &f.triggers) {
+            let (name, pin) = of_trigger(&name, raw, key);
+            all.insert(name, pin);
+        }
+    }
+    for (event, holder) in observed.holders.iter().flatten() {
+        let holder = match holder {
+            Holder::Nobody => None,
+            Holder::Function(function, _) => Some(function.to_string()),
+            Holder::Undetermined(_) => Some("undetermined".to_owned()),
+        };
+        all.insert(format!("mps event {event}"), holder.map(|h| [("holder".to_owned(), Json::from(h))].into()));
+    }
+    all
+}
+
+/// The ordered actions of a plan: what a saved plan promises. Hidden values are keyed digests.
+#[must_use]
+pub fn actions(plan: &Plan, key: &DigestKey) -> Vec<Json> {
+    plan.changes
+        .iter()
+        .map(|change| {
+            let attributes: BTreeMap<&str, Json> = change
+                .attributes
+                .iter()
+                .map(|a| {
+                    let hidden = a.after.guarded || a.before.guarded;
+                    let value = if hidden {
+                        json!({ "digest": key.digest(&change.address, &a.path, &a.after) })
+                    } else {
+                        a.after.value.clone()
+                    };
+                    (a.path.as_str(), value)
+                })
+                .collect();
+            let steps: Vec<&str> = change.steps.iter().map(crate::step::Step::action).collect();
+            json!({ "address": change.address, "action": change.action, "attributes": attributes, "steps": steps })
+        })
+        .collect()
+}
+
+/// One attribute that moved between planning and now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moved {
+    /// The object.
+    pub object: String,
+    /// The attribute; empty when the whole object came or went.
+    pub path: String,
+    /// What the plan saw; `null` is absent.
+    pub seen: Json,
+    /// What is there now; `null` is absent.
+    pub now: Json,
+}
+
+/// Everything that moved, in order of objects.
+#[must_use]
+pub fn moved(seen: &Pins, now: &Pins) -> Vec<Moved> {
+    let whole = |pin: Option<&Pin>| match pin {
+        Some(Some(_)) => Json::from("present"),
+        _ => Json::Null,
+    };
+    let mut all = Vec::new();
+    let objects: std::collections::BTreeSet<&String> = seen.keys().chain(now.keys()).collect();
+    for object in objects {
+        match (seen.get(object).cloned().flatten(), now.get(object).cloned().flatten()) {
+            (None, None) => {}
+            (Some(before), Some(after)) => {
+                let paths: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+                for path in paths {
+                    let (seen, now) =
+                        (before.get(path).cloned().unwrap_or_default(), after.get(path).cloned().unwrap_or_default());
+                    if seen != now {
+                        all.push(Moved { object: object.clone(), path: path.clone(), seen, now });
+                    }
+                }
+            }
+            _ => all.push(Moved {
+                object: object.clone(),
+                path: String::new(),
+                seen: whole(seen.get(object)),
+                now: whole(now.get(object)),
+            }),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(role: Option<&str>) -> Observed {
+        let role = role.map(|description| ObservedRole {
+            id: "1".into(),
+            role: role::Role {
+                description: description.into(),
+                trust: crate::resource::document::Document::trusting(&["scf.qcloud.com".into()]),
+                policies: ["a".to_owned()].into(),
+                session_duration: None,
+                console_login: None,
+                tags: [].into(),
+            },
+        });
+        Observed { roles: [("r".to_owned(), role)].into(), ..Observed::default() }
+    }
+
+    #[test]
+    fn what_moved_is_named_and_absence_is_pinned_too() {
+        let key = DigestKey::new(b"k");
+        let pins = |role| super::pins(&observed(role), &key);
+        assert!(moved(&pins(Some("x")), &pins(Some("x"))).is_empty());
+        let changed = moved(&pins(Some("x")), &pins(Some("y")));
+        assert_eq!(
+            (changed[0].object.as_str(), changed[0].path.as_str(), &changed[0].seen, &changed[0].now),
+            ("role[r]", "description", &json!("x"), &json!("y"))
+        );
+        let came = moved(&pins(None), &pins(Some("x")));
+        assert_eq!((came[0].path.as_str(), &came[0].seen, &came[0].now), ("", &Json::Null, &json!("present")));
+    }
+}
