@@ -39,6 +39,7 @@ impl Applier<'_> {
     /// Carries out one change.
     pub(super) async fn carry_out(&self, index: usize) -> Result<(), Trouble> {
         let change = &self.plan.changes[index];
+        self.still_as_planned(change).await?;
         let mut steps = change.steps.clone();
         let mut last: Option<Trouble> = None;
         let mut written: Vec<Step> = Vec::new();
@@ -263,7 +264,11 @@ impl Applier<'_> {
         }))
     }
 
-    async fn present_function(&self, key: &FunctionKey, ask: Ask) -> Result<Option<ObservedFunction>, Trouble> {
+    pub(super) async fn present_function(
+        &self,
+        key: &FunctionKey,
+        ask: Ask,
+    ) -> Result<Option<ObservedFunction>, Trouble> {
         match observe::function(self.client, key, ask).await.map_err(|e| Trouble::of_read(&e))? {
             Some(function) if matches!(function.status, Status::Busy(_)) => match self.at_rest(key, ask).await {
                 Ok(function) => Ok(Some(function)),
@@ -339,7 +344,7 @@ fn trigger_function(step: &Step) -> Option<&FunctionKey> {
     }
 }
 
-fn function_of(step: &Step) -> Option<&FunctionKey> {
+pub(super) fn function_of(step: &Step) -> Option<&FunctionKey> {
     match step {
         Step::CreateFunction { key, .. }
         | Step::UpdateFunctionCode { key, .. }

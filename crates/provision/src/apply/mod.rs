@@ -3,6 +3,7 @@
 //! blindly (design rule 3).
 
 mod change;
+mod pins;
 mod steps;
 mod wait;
 
@@ -102,6 +103,9 @@ pub(crate) struct Applier<'a> {
     /// The packages of code from this machine, by function.
     pub(crate) packages: BTreeMap<ResourceAddress, Arc<Archive>>,
     account: String,
+    /// What the plan was made from, to notice what moved since.
+    pins: plan::pin::Pins,
+    pin_key: plan::render::guard::DigestKey,
     custom: std::collections::BTreeSet<String>,
     /// Ids of custom policies: observed, or made meanwhile.
     policy_ids: Mutex<BTreeMap<String, u64>>,
@@ -123,6 +127,8 @@ impl<'a> Applier<'a> {
         stop: Stop,
         on_event: &'a (dyn Fn(Event<'_>) + Sync),
     ) -> Self {
+        // Compared within this process only.
+        let pin_key = plan::render::guard::DigestKey::new(b"pins of one apply");
         let ids = observed.policies.iter().filter_map(|(name, p)| Some((name.clone(), p.as_ref()?.id))).collect();
         Self {
             client,
@@ -130,6 +136,8 @@ impl<'a> Applier<'a> {
             plan,
             packages,
             account: observed.account.clone(),
+            pins: plan::pin::pins(observed, &pin_key),
+            pin_key,
             custom: custom_policies(stack, observed),
             policy_ids: Mutex::new(ids),
             role_made: Mutex::new(None),

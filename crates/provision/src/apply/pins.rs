@@ -1,0 +1,126 @@
+//! The look before a write: an object that moved since it was planned is left alone (design rule 7). Creates
+//! need no look, for names are unique: what exists already is refused by the service and read then.
+
+use plan::address::Kind;
+use plan::change::{Action, Change};
+use plan::pin::{self, Pin};
+use plan::render::guard::DigestKey;
+use plan::step::Step;
+
+use super::change::function_of;
+use super::{Applier, Trouble};
+use crate::observe::{self, Ask};
+
+/// Attributes that are read by calls of their own, and only where a plan needs them.
+const READ_APART: [&str; 3] = ["reserved_concurrency", "async.retries", "async.max_age"];
+
+impl Applier<'_> {
+    /// Fails when the object is not what the plan was made from.
+    pub(super) async fn still_as_planned(&self, change: &Change) -> Result<(), Trouble> {
+        let follows_its_function = change.requires_replace.iter().any(|p| p == "function");
+        if change.action == Action::Create || follows_its_function {
+            return Ok(());
+        }
+        let Some((name, now)) = self.pin_now(change).await? else { return Ok(()) };
+        let seen = self.pins.get(&name).cloned().flatten();
+        if now.is_none() && change.action == Action::Delete {
+            return Ok(());
+        }
+        let only = |pin: Pin| {
+            [(name.clone(), pin.map(|p| p.into_iter().filter(|(k, _)| !READ_APART.contains(&k.as_str())).collect()))]
+                .into()
+        };
+        let moved = pin::moved(&only(seen), &only(now));
+        let Some(first) = moved.first() else { return Ok(()) };
+        let shown = |v: &serde_json::Value| match v {
+            serde_json::Value::Null => "absent".to_owned(),
+            serde_json::Value::Object(_) => "(hidden)".to_owned(),
+            other => other.to_string(),
+        };
+        let mut trouble = Trouble::failed(format!(
+            "it changed since the plan was made: {} was {}, is {}; it was left alone",
+            if first.path.is_empty() { "the object" } else { &first.path },
+            shown(&first.seen),
+            shown(&first.now)
+        ));
+        trouble.code = Some("Moved".to_owned());
+        Err(trouble)
+    }
+
+    /// The pin of a change's object as it is now, and its name among the pins.
+    async fn pin_now(&self, change: &Change) -> Result<Option<(String, Pin)>, Trouble> {
+        let key: &DigestKey = &self.pin_key;
+        let unread = |e: crate::error::CommandError| Trouble::of_read(&e);
+        match change.address.kind() {
+            Kind::Function => {
+                let Some(place) = change.steps.iter().find_map(function_of) else { return Ok(None) };
+                let name = place.to_string();
+                let now = self.present_function(place, Ask::default()).await?;
+                Ok(Some((format!("function[{name}]"), pin::of_function(&name, now.as_ref(), key))))
+            }
+            Kind::Trigger => {
+                let Some((place, present)) = change.steps.iter().find_map(present_trigger) else { return Ok(None) };
+                let (function, identity) = (place.to_string(), present.normal_form().key());
+                let now = self.present_function(place, Ask::default()).await?;
+                let found = now.as_ref().and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == identity));
+                let (name, _) = pin::of_trigger(&function, present, key);
+                Ok(Some((name, found.and_then(|raw| pin::of_trigger(&function, raw, key).1))))
+            }
+            Kind::Role => {
+                let Some(name) = change.steps.iter().find_map(role_of) else { return Ok(None) };
+                let now = observe::role_by_name(self.client, name).await.map_err(unread)?;
+                Ok(Some((format!("role[{name}]"), pin::of_role(name, now.as_ref(), key))))
+            }
+            Kind::Policy => {
+                let Some(policy) = self.policy_name(change) else { return Ok(None) };
+                let now = observe::policy_by_name(self.client, &policy).await.map_err(unread)?;
+                Ok(Some((format!("policy[{policy}]"), pin::of_policy(&policy, now.as_ref(), key))))
+            }
+            Kind::Namespace => {
+                let Some((region, name)) = change.steps.iter().find_map(namespace_of) else { return Ok(None) };
+                let now = observe::namespace(self.client, region, name).await.map_err(unread)?;
+                Ok(Some((format!("namespace[{region}/{name}]"), pin::of_namespace(region, name, now.as_ref(), key))))
+            }
+        }
+    }
+
+    fn policy_name(&self, change: &Change) -> Option<String> {
+        let declared = self.stack.policies.iter().find(|p| p.address == change.address).map(|p| p.name.clone());
+        declared.or_else(|| {
+            change.steps.iter().find_map(|s| match s {
+                Step::UpdatePolicy { name, .. } | Step::DeletePolicy { name, .. } => Some(name.clone()),
+                _ => None,
+            })
+        })
+    }
+}
+
+fn present_trigger(step: &Step) -> Option<(&plan::observed::FunctionKey, &plan::resource::trigger::RawTrigger)> {
+    match step {
+        Step::UpdateTrigger { key, present, .. }
+        | Step::UpdateTriggerStatus { key, present, .. }
+        | Step::DeleteTrigger { key, present } => Some((key, present)),
+        _ => None,
+    }
+}
+
+fn role_of(step: &Step) -> Option<&str> {
+    match step {
+        Step::UpdateRoleDescription { name, .. }
+        | Step::UpdateAssumeRolePolicy { name, .. }
+        | Step::UpdateRoleSessionDuration { name, .. }
+        | Step::UpdateRoleConsoleLogin { name, .. }
+        | Step::TagRole { name, .. }
+        | Step::UntagRole { name, .. }
+        | Step::DeleteRole { name } => Some(name),
+        Step::AttachRolePolicy { role, .. } | Step::DetachRolePolicy { role, .. } => Some(role),
+        _ => None,
+    }
+}
+
+fn namespace_of(step: &Step) -> Option<(&str, &str)> {
+    match step {
+        Step::UpdateNamespace { region, name, .. } | Step::DeleteNamespace { region, name } => Some((region, name)),
+        _ => None,
+    }
+}
