@@ -87,6 +87,12 @@ impl Ui {
         }
     }
 
+    /// Asks something; the answer stands on the same line.
+    pub(crate) fn ask(&mut self, text: &str) {
+        let text = self.secrets.filter(text);
+        let _ = write!(self.err, "{text}").and_then(|()| self.err.flush());
+    }
+
     /// Says something even when told to be quiet.
     pub(crate) fn complain(&mut self, text: &str) {
         let text = self.secrets.filter(text);

@@ -220,7 +220,7 @@ fn confirm(run: &mut Run, arguments: &ApplyArgs, planned: &[Planned], destroy: b
         });
     }
     let changes: usize = planned.iter().map(|p| p.plan.changes.len()).sum();
-    run.ui.complain(&format!(
+    run.ui.ask(&format!(
         "\n{changes} change{} to carry out. Type `yes` to go on: ",
         if changes == 1 { "" } else { "s" }
     ));
