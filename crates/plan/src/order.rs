@@ -53,7 +53,7 @@ pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Vec<Decided>)
                         .findings
                         .iter()
                         .any(|f| f.severity == Severity::Error && f.address.as_deref() == Some(item.address.as_str())),
-                )
+                );
             }
         }
     }
@@ -187,6 +187,12 @@ fn function_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: bo
         }
         if let Some(resource) = stack.functions.iter().find(|f| f.key() == key) {
             node.needs.insert(Token::Role(resource.function.role.clone()));
+        }
+    }
+    // A replacement takes all triggers down: what it no longer declares, others may take from then on.
+    for step in &node.decided.decision.steps {
+        if let Step::DeleteTrigger { present, .. } = step {
+            node.frees.extend(slots(&present.normal_form(), &key.to_string()));
         }
     }
     if let Some(Some(present)) = observed.functions.get(&key) {

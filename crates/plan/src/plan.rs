@@ -199,6 +199,7 @@ pub fn plan(stack: &Stack, observed: &Observed) -> Plan {
     if let Some(what) = &observed.left_out {
         plan.findings.push(Diagnostic::warning(Code::Incomplete, what.clone()));
     }
+    plan.findings.sort_by(|a, b| (a.span, &a.address, a.code).cmp(&(b.span, &b.address, b.code)));
     plan
 }
 

@@ -14,6 +14,8 @@ pub struct Given {
     pub flags: BTreeMap<String, String>,
     /// `--var-file`.
     pub files: BTreeMap<String, String>,
+    /// Region of manifests that name none.
+    pub region: Option<String>,
     /// The process environment, as far as it is UTF-8.
     pub environment: BTreeMap<String, String>,
 }

@@ -100,7 +100,7 @@ pub enum Command {
     Apply(ApplyPlanArgs),
     /// Remove everything the stack owns
     Destroy(ApplyArgs),
-    /// Show what changed in the cloud though the manifest did not; exit 2 if anything
+    /// Show what changed in the cloud, or may have, though the manifest did not; exit 2 if anything
     Drift,
     /// Build and pack code, nothing else
     Package(PackageArgs),

@@ -53,7 +53,7 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<
     let given = variables(global, world)?;
     let mut loaded = Loaded { sources: Sources::default(), stacks: Vec::new(), findings: Vec::new() };
     for path in manifest_files(global, &world.folder)? {
-        read(&path, world, global, &given, &mut loaded, secrets);
+        read(&path, world, &given, &mut loaded, secrets);
     }
     let stacks: Vec<&Stack> = loaded.stacks.iter().map(|s| &s.stack).collect();
     loaded.findings.extend(validate::across(&stacks));
@@ -78,7 +78,7 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<
 }
 
 fn variables(global: &Global, world: &World) -> Result<Given, CommandError> {
-    let mut given = Given { environment: world.environment.clone(), ..Given::default() };
+    let mut given = Given { environment: world.environment.clone(), region: global.region.clone(), ..Given::default() };
     for pair in &global.var {
         let Some((name, value)) = pair.split_once('=') else {
             return Err(CommandError::Usage {
@@ -165,7 +165,7 @@ fn manifest_files(global: &Global, folder: &Path) -> Result<Vec<PathBuf>, Comman
     Ok(files)
 }
 
-fn read(path: &Path, world: &World, global: &Global, given: &Given, loaded: &mut Loaded, secrets: &Secrets) {
+fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets: &Secrets) {
     let name = path.display().to_string();
     let full = world.folder.join(path);
     let unreadable = |loaded: &mut Loaded, code, message: String, text: String, at: usize| {
@@ -209,9 +209,6 @@ fn read(path: &Path, world: &World, global: &Global, given: &Given, loaded: &mut
     if let Some(mut stack) = manifest.stack {
         if let (Some(account), None) = (world.variable("PROVISION_ACCOUNT"), &stack.account) {
             stack.account = Some(account.to_owned());
-        }
-        if let (Some(region), true) = (&global.region, stack.region.is_empty()) {
-            stack.region.clone_from(region);
         }
         let text = loaded.sources.text(file).to_owned();
         loaded.stacks.push(LoadedStack { stack, text, tree: Tree::locate(&full).ok() });

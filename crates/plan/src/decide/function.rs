@@ -201,8 +201,10 @@ impl<'a> Write<'a> {
     }
 
     fn replace(&self, observed: &ObservedFunction) -> Vec<Step> {
+        let mut triggers = observed.triggers.clone();
+        triggers.sort_by(|a, b| (&a.kind, &a.name, &a.desc).cmp(&(&b.kind, &b.name, &b.desc)));
         let mut steps: Vec<Step> =
-            observed.triggers.iter().map(|t| Step::DeleteTrigger { key: self.key(), present: t.clone() }).collect();
+            triggers.into_iter().map(|present| Step::DeleteTrigger { key: self.key(), present }).collect();
         steps.push(Step::DeleteFunction { key: self.key() });
         steps.extend(self.create());
         steps

@@ -68,6 +68,7 @@ pub(super) fn function(
     let fields = Fields::open(node, "a function", &KEYS, findings);
     let mut origin = fields.origin();
     origin.span = Some(key.span);
+    crate::resource::inherit_tags(&mut origin, context.origin);
     if !names::is_label(&key.text) {
         findings.push(
             Diagnostic::error(Code::BadFormat, format!("`{}` is no logical id", key.text))

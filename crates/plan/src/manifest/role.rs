@@ -37,6 +37,8 @@ pub(super) fn role(key: &Key, node: &Node, context: &Context<'_>, findings: &mut
     let fields = Fields::open(node, "a role", &ROLE_KEYS, findings);
     let mut origin = fields.origin();
     origin.span = Some(key.span);
+    crate::resource::inherit_tags(&mut origin, context.origin);
+    crate::resource::rename(&mut origin, "trust_document", "trust");
     let resource = |name: String, kind, adopt, protect, origin| {
         Some(RoleResource { address: address.clone(), name, kind, adopt, protect, origin })
     };
@@ -134,6 +136,7 @@ pub(super) fn policy(key: &Key, node: &Node, context: &Context<'_>, findings: &m
     let fields = Fields::open(node, "a policy", &POLICY_KEYS, findings);
     let mut origin = fields.origin();
     origin.span = Some(key.span);
+    crate::resource::inherit_tags(&mut origin, context.origin);
     let name = fields.string("name", findings).unwrap_or_else(|| key.text.clone());
     names::cam(&name, "policy", fields.node("name").map_or(key.span, |n| n.span), &mut findings.all);
     let description = cam_description(&fields, key.span, findings);

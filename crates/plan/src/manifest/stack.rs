@@ -9,6 +9,7 @@ use crate::desired::{Adopt, NamespaceResource, RoleKind, Stack};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits;
 use crate::resource::namespace::Namespace;
+use crate::resource::Origin;
 use crate::resource::tags::{IgnoreTags, Tags};
 use crate::source::Span;
 use crate::syntax::{Key, Node, Value};
@@ -23,6 +24,8 @@ pub const KEYS: [&str; 10] =
 pub(super) struct Context<'a> {
     pub(super) region: &'a str,
     pub(super) tags: &'a Tags,
+    /// Where the stack's own keys stand, and which of its tags are sensitive.
+    pub(super) origin: &'a Origin,
 }
 
 pub(super) fn lower(
@@ -35,7 +38,7 @@ pub(super) fn lower(
     variables.set_environment(given);
     let mut findings = Findings { all: Vec::new(), address: None };
     declare_variables(root, given, variables, &mut findings);
-    interpolate(root, variables, &mut findings.all);
+    interpolate(root, given.region.as_deref(), variables, &mut findings.all);
     let top = Fields::open(root, "a manifest", &KEYS, &mut findings);
 
     let name = top.required_string("stack", &mut findings);
@@ -58,8 +61,9 @@ pub(super) fn lower(
     }
     let tags = read_tags(&top, &mut findings);
     let ignore_tags = IgnoreTags(top.strings("ignore_tags", &mut findings).unwrap_or_default());
-    let default_region = region.clone().unwrap_or_default();
-    let context = Context { region: &default_region, tags: &tags };
+    let default_region = region.clone().or_else(|| given.region.clone()).unwrap_or_default();
+    let origin = top.origin();
+    let context = Context { region: &default_region, tags: &tags, origin: &origin };
 
     let mut stack = Stack {
         name: name.clone().unwrap_or_default(),
@@ -74,13 +78,13 @@ pub(super) fn lower(
         file: file.to_owned(),
     };
     each(&top, "policies", &mut findings, |key, node, findings| {
-        stack.policies.extend(role::policy(key, node, &context, findings))
+        stack.policies.extend(role::policy(key, node, &context, findings));
     });
     each(&top, "roles", &mut findings, |key, node, findings| {
-        stack.roles.extend(role::role(key, node, &context, findings))
+        stack.roles.extend(role::role(key, node, &context, findings));
     });
     each(&top, "functions", &mut findings, |key, node, findings| {
-        stack.functions.extend(function::function(key, node, &context, findings))
+        stack.functions.extend(function::function(key, node, &context, findings));
     });
     let mut namespaces = Vec::new();
     each(&top, "namespaces", &mut findings, |key, node, findings| namespaces.extend(namespace(key, node, findings)));
@@ -160,7 +164,7 @@ fn unknown_variables(span: Option<Span>, variables: &Variables, given: &Given, f
 }
 
 /// Names take variables only; everything else may also use the stack and its region (design section 3).
-fn interpolate(root: &mut Node, variables: &mut Variables, findings: &mut Vec<Diagnostic>) {
+fn interpolate(root: &mut Node, default_region: Option<&str>, variables: &mut Variables, findings: &mut Vec<Diagnostic>) {
     let nothing = Scope { stack: None, region: None };
     let Value::Map(entries) = &mut root.value else { return };
     for (key, node) in entries.iter_mut() {
@@ -175,7 +179,7 @@ fn interpolate(root: &mut Node, variables: &mut Variables, findings: &mut Vec<Di
         })
     };
     let stack = text_of(entries, "stack");
-    let region = text_of(entries, "region");
+    let region = text_of(entries, "region").or_else(|| default_region.map(str::to_owned));
     for (key, node) in entries.iter_mut() {
         match key.text.as_str() {
             "stack" | "region" | "account" | "variables" => {}

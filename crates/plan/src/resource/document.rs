@@ -4,8 +4,15 @@
 use serde_json::{Map, Value as Json};
 
 /// A document in normal form. Two documents of one meaning are equal.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Document(Json);
+
+// A document may hold sensitive variables: Debug shows none of it.
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Document(..)")
+    }
+}
 
 impl Document {
     /// Normalises a document that a manifest declares.

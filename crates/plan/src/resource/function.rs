@@ -301,7 +301,7 @@ pub enum CodeSource {
 }
 
 /// A container image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     /// `personal` or `enterprise`.
     pub registry: String,
@@ -317,6 +317,13 @@ pub struct Image {
     pub port: Option<i64>,
     /// Accelerated pulls.
     pub accelerate: bool,
+}
+
+// Its command may hold sensitive variables: Debug shows the kind only.
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Image(..)")
+    }
 }
 
 impl Image {

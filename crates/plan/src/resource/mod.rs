@@ -67,6 +67,25 @@ impl Origin {
     }
 }
 
+/// Tags of the stack are tags of every resource that does not say otherwise: what is known of them goes along.
+pub(crate) fn inherit_tags(origin: &mut Origin, stack: &Origin) {
+    let inherited = |path: &&String| path.starts_with("tags.") || path.starts_with("tags[");
+    for (path, span) in stack.spans.iter().filter(|(path, _)| inherited(path)) {
+        if origin.spans.contains_key(path) {
+            continue;
+        }
+        origin.spans.insert(path.clone(), *span);
+        if let Some(value) = stack.values.get(path) {
+            origin.values.insert(path.clone(), *value);
+        }
+        for (set, of_stack) in [(&mut origin.sensitive, &stack.sensitive), (&mut origin.literal, &stack.literal)] {
+            if of_stack.contains(path) {
+                set.insert(path.clone());
+            }
+        }
+    }
+}
+
 /// Moves what is known of one path to another.
 pub(crate) fn rename(origin: &mut Origin, from: &str, to: &str) {
     let renamed = |path: &str| {

@@ -6,10 +6,17 @@ use crate::attributes::{Attributes, Comparison};
 pub const COMPARISON: Comparison = Comparison { authoritative: &[], guarded: &[] };
 
 /// A namespace in normal form.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Namespace {
     /// Text without the mark.
     pub description: String,
+}
+
+// Its text may hold sensitive variables: Debug shows none of it.
+impl std::fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Namespace(..)")
+    }
 }
 
 impl Namespace {

@@ -8,7 +8,7 @@ use crate::attributes::{Attributes, Comparison};
 pub const COMPARISON: Comparison = Comparison { authoritative: &["tags"], guarded: &[] };
 
 /// A custom policy in normal form.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Free text.
     pub description: String,
@@ -16,6 +16,13 @@ pub struct Policy {
     pub document: Document,
     /// Tags without the mark's.
     pub tags: Tags,
+}
+
+// Texts and tags may hold sensitive variables: Debug shows the keys of tags only.
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy").field("tags", &self.tags.keys()).finish_non_exhaustive()
+    }
 }
 
 impl Policy {

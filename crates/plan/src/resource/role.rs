@@ -62,7 +62,7 @@ impl Preset {
 }
 
 /// A role in normal form.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Role {
     /// Free text, at most 300 bytes.
     pub description: String,
@@ -76,6 +76,16 @@ pub struct Role {
     pub console_login: Option<bool>,
     /// Tags without the mark's.
     pub tags: Tags,
+}
+
+// Texts and tags may hold sensitive variables: Debug shows names only.
+impl std::fmt::Debug for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Role")
+            .field("policies", &self.policies)
+            .field("tags", &self.tags.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Role {

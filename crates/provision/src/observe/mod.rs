@@ -149,7 +149,7 @@ async fn functions(
         let declares_reservation =
             stack.functions.iter().any(|f| &f.key() == key && f.function.reserved_concurrency.is_some());
         let ask = Ask {
-            reserved: declares_reservation || reserved.is_none_or(|r| r > 0),
+            reserved: declares_reservation || reserved.is_some_and(|r| r > 0),
             asynchronous: wants_async(stack, key),
         };
         function_at_rest(client, key, ask).await.map(|f| (key.clone(), f))
