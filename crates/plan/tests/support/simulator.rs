@@ -417,7 +417,11 @@ impl Cloud {
     }
 
     fn trigger(&mut self, key: &FunctionKey, wanted: &RawTrigger) -> Result<&mut RawTrigger, Refusal> {
-        self.function(key)?.triggers.iter_mut().find(|t| same_trigger(t, wanted)).ok_or_else(|| "there is no such trigger".into())
+        self.function(key)?
+            .triggers
+            .iter_mut()
+            .find(|t| same_trigger(t, wanted))
+            .ok_or_else(|| "there is no such trigger".into())
     }
 
     /// Adds a trigger unless its place is taken: one per name and type, one per bucket and event, one URL a qualifier.
