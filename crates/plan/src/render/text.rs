@@ -139,7 +139,7 @@ fn line(change: &Change, attribute: &AttributeChange, width: usize, key: &Digest
     };
     let shown = |side: &Side| value(change, attribute, side, key);
     if let Some(diff) = multi_line(attribute, style) {
-        out.push_str(&format!("    {path}{forces}\n{diff}"));
+        out.push_str(&format!("    {}{forces}\n{diff}", path.trim_end()));
     } else if change.action == Action::Create || attribute.before.value.is_null() {
         out.push_str(&format!("    {path}  {}{forces}\n", style.green(&shown(&attribute.after))));
     } else if attribute.after.value.is_null() {
