@@ -260,7 +260,7 @@ impl CodeDeclaration {
         match self {
             Self::Cargo { .. } | Self::Dir { .. } | Self::Zip { .. } | Self::Inline { .. } => CodeSource::Package,
             Self::Cos { bucket, object, region, .. } => CodeSource::Cos {
-                // CosBucketName is the bucket without `-<appid>` (facts 7.4).
+                // CosBucketName is the bucket without `-<appid>` (facts SCF 4.1).
                 bucket: match bucket.rsplit_once('-') {
                     Some((name, appid)) if appid.len() >= 5 && appid.bytes().all(|b| b.is_ascii_digit()) => {
                         name.to_owned()

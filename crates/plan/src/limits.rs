@@ -67,7 +67,7 @@ pub const TAGS: usize = 50;
 pub const TAG_KEY: RangeInclusive<usize> = 1..=127;
 /// Characters of a tag value (Tag quota page).
 pub const TAG_VALUE: RangeInclusive<usize> = 1..=255;
-/// Runtimes named by CreateFunction, and those other official clients use (facts 4.3). An open set.
+/// Runtimes named by CreateFunction, and those other official clients use (facts SCF 4.3). An open set.
 pub const RUNTIMES: [&str; 23] = [
     "CustomRuntime",
     "CustomImage",
@@ -93,7 +93,7 @@ pub const RUNTIMES: [&str; 23] = [
     "Java11",
     "Php5.2",
 ];
-/// Regions named by the SCF pages (facts 1.3). Lists differ by page, so an unknown one is a warning.
+/// Regions named by the SCF pages (facts SCF 1.3). Lists differ by page, so an unknown one is a warning.
 pub const REGIONS: [&str; 19] = [
     "ap-bangkok",
     "ap-beijing",

@@ -88,7 +88,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Reads the platform's word (facts 3.1).
+    /// Reads the platform's word (facts SCF 3.1).
     #[must_use]
     pub fn from_platform(status: &str, reason: &str) -> Self {
         match status {

@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::load::{LoadedStack, declaration_key};
 use crate::package::{self, Archive, PackageError, Tree, cargo};
 
-/// The largest archive that travels inside a request. A request may have 10 MB (facts 7.4) and base64 adds a third;
+/// The largest archive that travels inside a request. A request may have 10 MB (facts SCF 4.1) and base64 adds a third;
 /// 7 MB leaves room for the rest of the request.
 const INLINE_LIMIT: usize = 7 * 1024 * 1024;
 

@@ -364,7 +364,7 @@ fn dead_letter(fields: &Fields<'_>, findings: &mut Findings) -> Option<DeadLette
 
 fn asynchronous(fields: &Fields<'_>, findings: &mut Findings) -> Option<AsyncConfig> {
     let fields = Fields::open(fields.node("async")?, "`async`", &["retries", "max_age"], findings);
-    // Defaults of the platform: 2 retries, 21600 seconds (facts 2.7).
+    // Defaults of the platform: 2 retries, 21600 seconds (facts SCF 2.7).
     Some(AsyncConfig {
         retries: fields.number("retries", limits::ASYNC_RETRIES, "", findings).unwrap_or(2),
         max_age: fields.number("max_age", limits::ASYNC_MAX_AGE, "seconds", findings).unwrap_or(21_600),

@@ -196,7 +196,7 @@ fn cam_description(fields: &Fields<'_>, span: Span, findings: &mut Findings) -> 
     text
 }
 
-/// The parts every document has (facts 3.7); the rest is for the service to judge.
+/// The parts every document has (facts CAM 3.7); the rest is for the service to judge.
 fn check_document(document: &serde_json::Value, key: &str, span: Span, findings: &mut Findings) {
     let version = document.get("version");
     if !matches!(version, Some(v) if v == "2.0" || v.as_f64() == Some(2.0)) {

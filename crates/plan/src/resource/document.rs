@@ -1,5 +1,5 @@
 //! CAM policy and trust documents compared by meaning: the service hands them back reshaped
-//! (facts: key order, scalars for one-element lists, `sts:` for `name/sts:`, `:root` for the account's uin).
+//! (facts CAM 3.8: key order, scalars for one-element lists, `sts:` for `name/sts:`, `:root` for the account's uin).
 
 use serde_json::{Map, Value as Json};
 
@@ -143,7 +143,7 @@ fn principal(value: &Json) -> Json {
     )
 }
 
-/// `qcs::cam::uin/X:root` and `qcs::cam::uin/X:uin/X` are one principal (facts 3.8).
+/// `qcs::cam::uin/X:root` and `qcs::cam::uin/X:uin/X` are one principal (facts CAM 3.8).
 fn root_to_uin(principal: &str) -> String {
     match principal.strip_prefix("qcs::cam::uin/").and_then(|rest| rest.strip_suffix(":root")) {
         Some(uin) => format!("qcs::cam::uin/{uin}:uin/{uin}"),

@@ -17,7 +17,7 @@ pub const COMPARISON: Comparison = Comparison {
 /// Attributes whose documented defaults disagree or that the platform assigns: left alone when omitted.
 pub const LEFT_ALONE: [&str; 4] = ["init_timeout", "log", "async", "tracing"];
 
-/// Attributes that no call can change (facts 2.3).
+/// Attributes that no call can change (facts SCF 2.3).
 pub const IMMUTABLE: [&str; 5] = ["runtime", "type", "async_execution", "tracing", "websocket"];
 
 /// Event functions take events, HTTP functions serve requests.

@@ -42,7 +42,7 @@ impl Preset {
     }
 
     /// The service that assumes it. SCF's is on its role page; MPS's comes from a captured list of carriers
-    /// (facts 4.1, medium-high confidence): a console-made role is the better truth, hence never rewritten.
+    /// (facts CAM 4.1, observed only): a console-made role is the better truth, hence never rewritten.
     #[must_use]
     pub fn principal(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Preset {
         }
     }
 
-    /// The preset policies the console attaches (facts 4.1).
+    /// The preset policies the console attaches (facts CAM 4.1).
     #[must_use]
     pub fn policies(self) -> &'static [&'static str] {
         match self {

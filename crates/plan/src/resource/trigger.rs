@@ -1,5 +1,5 @@
 //! Triggers: identity, attributes and normal form of each type, and the way between the normal form and the
-//! strings the service takes and gives (facts 5.2, 5.3). This is where a trigger's spellings become one.
+//! strings the service takes and gives (facts SCF 5.2, SCF 5.3). This is where a trigger's spellings become one.
 
 use serde_json::{Value as Json, json};
 
@@ -377,7 +377,7 @@ impl RawTrigger {
         crate::mark::split(&self.description).1.is_some_and(|m| m.identity == identity)
     }
 
-    /// The event type of an MPS binding: the last segment of ResourceId without `Event` (facts 5.4).
+    /// The event type of an MPS binding: the last segment of ResourceId without `Event` (facts SCF 5.4).
     fn mps_event(&self, desc: Option<&Json>) -> String {
         let segment = self.resource_id.rsplit('/').next().unwrap_or("");
         if let Some(event) = segment.strip_suffix("Event").filter(|e| !e.is_empty()) {
@@ -490,7 +490,7 @@ fn member<'j>(value: &'j Json, keys: &[&str]) -> Option<&'j Json> {
     keys.iter().find_map(|k| value.get(k)).filter(|v| !v.is_null())
 }
 
-/// Seven fields with single blanks; the legacy five gain a second and a year, as the service does (facts 5.3).
+/// Seven fields with single blanks; the legacy five gain a second and a year, as the service does (facts SCF 5.3).
 #[must_use]
 pub fn normal_cron(text: &str) -> String {
     let fields: Vec<&str> = text.split_whitespace().collect();

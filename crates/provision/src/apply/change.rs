@@ -21,7 +21,7 @@ use crate::observe::{self, Ask};
 
 /// How often a change is decided again before it counts as failed.
 const ROUNDS: usize = 5;
-/// How long a role stays invisible to other services at most, as far as clients in the field have seen (facts 3.9).
+/// How long other services may not see a new role. Nothing documents it; clients wait 5 to 10 s (facts CAM 3.9).
 const ROLE_LAG: Duration = Duration::from_secs(30);
 /// How long an answer may lag behind a write before the write counts as not kept.
 const READ_LAG: Duration = Duration::from_secs(5);
@@ -328,7 +328,7 @@ fn exists_already(error: &Error) -> bool {
     )
 }
 
-/// UpdateTriggerStatus answers a failure when the state is the wanted one already (facts 5.1).
+/// UpdateTriggerStatus answers a failure when the state is the wanted one already (facts SCF 5.1).
 fn same_state(error: &Error) -> bool {
     error.code() == Some("FailedOperation.UpdateTriggerStatus")
 }

@@ -251,7 +251,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Sets tags, at most ten a call (facts 5.1). A failed resource in a successful answer is a failure.
+    /// Sets tags, at most ten a call (facts CAM 5.1). A failed resource in a successful answer is a failure.
     async fn tag(&self, resource: String, tags: &plan::resource::tags::Tags) -> Result<(), StepError> {
         for part in wire::tag_tags(tags).chunks(10) {
             let answer = self

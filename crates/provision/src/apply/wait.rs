@@ -29,7 +29,7 @@ impl Pauses {
     }
 }
 
-/// How long a function may be busy. Clients in the field wait up to 5 minutes (facts 3.3).
+/// How long a function may be busy. Clients in the field wait up to 5 minutes (facts SCF 3.3).
 const REST_LIMIT: Duration = Duration::from_secs(300);
 /// How long a function that was just made may stay invisible.
 const APPEAR_LIMIT: Duration = Duration::from_secs(30);

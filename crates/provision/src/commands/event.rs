@@ -181,7 +181,7 @@ async fn wait(session: &Session, function: &FunctionResource, id: &str) -> Resul
             .call(Some(&key.region), &request)
             .await
             .map_err(failed(format!("read the run {id}"), Some(&key)))?;
-        // 1 is "still running" (facts 2.7).
+        // 1 is "still running" (facts SCF 2.7).
         match answer.data.into_iter().next() {
             Some(status) if status.ret_code != Some(1) => return Ok(status),
             _ if Instant::now() > until => {

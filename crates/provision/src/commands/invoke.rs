@@ -90,7 +90,7 @@ async fn call(
         log_type: Some("Tail".to_owned()),
         ..Default::default()
     };
-    // The server waits up to 300 s for the function (facts 2.7).
+    // The server waits up to 300 s for the function (facts SCF 2.7).
     let limit = std::time::Duration::from_secs(310);
     let answer = session
         .client

@@ -217,7 +217,7 @@ pub(crate) async fn function(
             namespace: Some(key.namespace.clone()),
         };
         match client.call(region, &request).await {
-            // 0 with a reservation means "no new runs"; without one the member is null (facts 2.7).
+            // 0 with a reservation means "no new runs"; without one the member is null (facts SCF 2.7).
             Ok(answer) => Ok(answer.reserved_mem),
             Err(error) if scf::is_function_absent(&error) => Ok(None),
             Err(error) => Err(failed(format!("read the reserved concurrency of {key}"), Some(key))(error)),
@@ -239,7 +239,7 @@ pub(crate) async fn function(
         }
     };
     let main = async {
-        // While a function is being deleted its version may go first (facts 7): ask again until it is gone itself.
+        // While a function is being deleted its version may go first (facts SCF 7): ask again until it is gone itself.
         let deadline = Instant::now() + VERSION_LAG;
         let mut pause = Duration::from_millis(20);
         loop {
@@ -258,7 +258,7 @@ pub(crate) async fn function(
     Ok(answer.map(|a| wire::function(&a, wire::Extras { reserved, asynchronous })))
 }
 
-/// The Get example lists two retry settings, one of them -1: the first that is not negative counts (facts 2.7).
+/// The Get example lists two retry settings, one of them -1: the first that is not negative counts (facts SCF 2.7).
 fn asynchronous(config: &scf::AsyncTriggerConfig) -> Option<AsyncConfig> {
     let retries = config.retry_config.iter().map(|r| r.retry_num).find(|n| *n >= 0)?;
     Some(AsyncConfig { retries: u64::try_from(retries).ok()?, max_age: config.msg_ttl })

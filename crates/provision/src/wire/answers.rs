@@ -90,7 +90,7 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
         }),
         asynchronous: extras.asynchronous,
         reserved_concurrency: extras.reserved,
-        // Present and not switched off: `DynamicEnabled` is "FALSE" for a fixed figure and "" when off (facts 2.4).
+        // Present and not switched off: `DynamicEnabled` is "FALSE" for a fixed figure and "" when off (facts SCF 2.4).
         instance_concurrency: answer
             .instance_concurrency_config
             .as_ref()

@@ -21,7 +21,7 @@ pub(crate) fn tag_tags(tags: &Tags) -> Vec<tag::Tag> {
     tags.iter().map(|(k, v)| tag::Tag { tag_key: k.clone(), tag_value: v.clone(), ..Default::default() }).collect()
 }
 
-/// A function's six-segment name. The Tag service wants the owner's uin (facts 2.5).
+/// A function's six-segment name. The Tag service wants the owner's uin (facts SCF 2.5).
 pub(crate) fn function_resource(account: &str, key: &FunctionKey) -> String {
     format!("qcs::scf:{}:uin/{account}:namespace/{}/function/{}", key.region, key.namespace, key.name)
 }
@@ -81,7 +81,7 @@ fn image_config(image: &Image) -> scf::ImageConfig {
 }
 
 fn environment(function: &Function) -> scf::Environment {
-    // One empty pair clears the set; an empty list is not enough (facts 2.4).
+    // One empty pair clears the set; an empty list is not enough (facts SCF 2.4).
     let variables = if function.environment.is_empty() {
         vec![scf::Variable { key: Some(String::new()), value: Some(String::new()) }]
     } else {
@@ -145,7 +145,7 @@ fn file_systems(function: &Function) -> scf::CfsConfig {
 }
 
 fn instance_concurrency(function: &Function) -> scf::InstanceConcurrencyConfig {
-    // 'FALSE' is a fixed figure, '' switches the feature off (facts 2.4).
+    // 'FALSE' is a fixed figure, '' switches the feature off (facts SCF 2.4).
     scf::InstanceConcurrencyConfig {
         dynamic_enabled: Some(if function.instance_concurrency.is_some() { "FALSE".to_owned() } else { String::new() }),
         max_concurrency: function.instance_concurrency,
