@@ -31,6 +31,9 @@ pub struct Stack {
     pub namespaces: Vec<NamespaceResource>,
     /// Functions with their triggers.
     pub functions: Vec<FunctionResource>,
+    /// Identities (as `validate` spells them) that must not be deleted though they are not declared here: what
+    /// `destroy` keeps of `protect: true`.
+    pub protected: std::collections::BTreeSet<String>,
     /// Where `stack:` stands.
     pub span: Option<Span>,
     /// The manifest file's name as given.
@@ -45,7 +48,7 @@ pub enum Adopt {
     No,
     /// An unmarked object.
     Unmarked,
-    /// An object of the named stack, or an unmarked one.
+    /// An object of the named stack.
     From(String),
 }
 
@@ -292,11 +295,15 @@ impl Stack {
         }
     }
 
-    /// The same stack with nothing in it: what `destroy` wants. Presets and external roles stay known, so that
-    /// nobody thinks of deleting them.
+    /// The same stack with nothing in it: what `destroy` wants. What it protects stays protected.
     #[must_use]
     pub fn emptied(&self) -> Self {
         let mut empty = self.clone();
+        let own = |r: &&RoleResource| r.protect && matches!(r.kind, RoleKind::Own(_));
+        empty.protected.extend(self.policies.iter().filter(|p| p.protect).map(|p| format!("policy {}", p.name)));
+        empty.protected.extend(self.roles.iter().filter(own).map(|r| format!("role {}", r.name)));
+        let functions = self.functions.iter().filter(|f| f.function.protect);
+        empty.protected.extend(functions.map(|f| format!("function {}", f.key())));
         empty.policies.clear();
         empty.namespaces.clear();
         empty.functions.clear();

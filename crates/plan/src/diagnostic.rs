@@ -59,7 +59,6 @@ codes! {
     UndeclaredRole "P030" "no role has this name" "Declare it under `roles:`; `external: true` for one that others own.";
     DuplicateName "P031" "two resources have the same identity" "Names are unique within a region and namespace; rename one.";
     UndeclaredNamespace "P032" "no namespace has this name" "Declare it under `namespaces:`.";
-    UndeclaredFunction "P033" "no function has this name" "Declare it under `functions:`.";
     HeldEventType "P034" "one MPS event type, two triggers" "An account binds an MPS event type to one function; let that function fan out.";
     DuplicateStack "P035" "two files declare the same stack" "One file is one stack; merge them or rename one.";
     BadPath "P036" "a path cannot be used" "Paths are relative to the manifest and stay inside the repository.";
@@ -76,8 +75,6 @@ codes! {
     Incomplete "P057" "part of the account was not looked at" "The plan covers less than usual; the message says what.";
     TooManyDeletes "P058" "more deletes than allowed" "Raise --max-deletes once you have read the plan.";
     BadCode "P060" "the code cannot be packaged" "The message says which file and why.";
-    BadTarget "P061" "no resource has this address" "Addresses are listed by `provision plan`.";
-    UnknownPolicy "P062" "no policy has this name" "Declare it under `policies:`, or use the exact name of a preset policy.";
 }
 
 impl Serialize for Code {

@@ -146,7 +146,7 @@ pub(crate) struct Decided {
 /// Decides everything.
 #[must_use]
 pub fn plan(stack: &Stack, observed: &Observed) -> Plan {
-    let context = Context { stack: &stack.name, ignore_tags: &stack.ignore_tags };
+    let context = Context::of(stack);
     let mut decided = Vec::new();
     let mut wanted_holders = BTreeSet::new();
     let custom = custom_policies(stack, observed);

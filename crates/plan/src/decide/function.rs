@@ -44,6 +44,10 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
         Err(finding) => return Decision::refused(finding),
     };
     if let Status::CreateFailed(why) = &observed.status {
+        // Never deleted on the strength of `adopt` alone, nor against its protection.
+        if !matches!(ownership, Ownership::Ours { .. }) || desired.function.protect || protects(&observed.function.tags) {
+            return Decision::refused(protected(&desired.address, Some(&desired.origin)));
+        }
         let mut decision = Decision::new(Action::Replace, Cause::Cloud, format!("its creation failed earlier: {why}"));
         decision.attributes = write.created();
         decision.events_may_be_missed = !observed.triggers.is_empty();
@@ -97,7 +101,7 @@ pub fn undeclared_function(
         return None;
     };
     let address = ResourceAddress::undeclared_function(&key.region, &key.namespace, &key.name);
-    if protects(&observed.function.tags) {
+    if protects(&observed.function.tags) || context.protected.contains(&format!("function {key}")) {
         let refused = Decision::refused(protected(&address, None));
         return Some((address, refused, Origin::default()));
     }
@@ -260,7 +264,7 @@ impl<'a> Write<'a> {
 
 /// Observed settings without what the platform or others added: ignored tags, a handler where none is used.
 fn comparable(desired: &FunctionResource, observed: &Function, context: Context<'_>) -> Function {
-    let mut compared = Function { tags: context.ignore_tags.keep(&observed.tags), ..observed.clone() };
+    let mut compared = Function { tags: context.ignore_tags.keep(&observed.tags, &desired.function.tags), ..observed.clone() };
     compared.protect = protects(&observed.tags);
     let unused = desired.function.kind == FunctionType::Http || matches!(desired.code, CodeDeclaration::Image(_));
     if unused && observed.handler.is_empty() {

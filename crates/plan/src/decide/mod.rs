@@ -30,6 +30,16 @@ pub struct Context<'a> {
     pub stack: &'a str,
     /// Tags of others.
     pub ignore_tags: &'a IgnoreTags,
+    /// Identities that must not be deleted though nobody declares them.
+    pub protected: &'a std::collections::BTreeSet<String>,
+}
+
+impl<'a> Context<'a> {
+    /// The context of a stack's decisions.
+    #[must_use]
+    pub fn of(stack: &'a crate::desired::Stack) -> Self {
+        Self { stack: &stack.name, ignore_tags: &stack.ignore_tags, protected: &stack.protected }
+    }
 }
 
 /// Whether an existing object may be touched; if so, the halves of the mark that are missing, in words.
@@ -58,9 +68,9 @@ fn claim(
         (Ownership::Ours { tag: true, line: true }, _) => Ok(None),
         (Ownership::Ours { tag: true, line: false }, _) => Ok(change(Json::String("tag only".to_owned()))),
         (Ownership::Ours { tag: false, .. }, _) => Ok(change(Json::String("description line only".to_owned()))),
-        (Ownership::Unmarked, Adopt::Unmarked | Adopt::From(_)) => Ok(change(Json::Null)),
+        (Ownership::Unmarked, Adopt::Unmarked) => Ok(change(Json::Null)),
         (Ownership::Other(owner), Adopt::From(wanted)) if owner == wanted => Ok(change(Json::String(owner.clone()))),
-        (Ownership::Unmarked, Adopt::No) => Err(foreign(
+        (Ownership::Unmarked, Adopt::No | Adopt::From(_)) => Err(foreign(
             "carries no mark of a stack",
             "set `adopt: true` to take it over as it is, or choose another name".to_owned(),
         )),

@@ -39,7 +39,7 @@ pub fn policy(context: Context<'_>, desired: &PolicyResource, observed: Option<&
         Ok(claimed) => claimed,
         Err(finding) => return Decision::refused(finding),
     };
-    let compared = Policy { tags: context.ignore_tags.keep(&observed.policy.tags), ..observed.policy.clone() };
+    let compared = Policy { tags: context.ignore_tags.keep(&observed.policy.tags, &desired.policy.tags), ..observed.policy.clone() };
     let mut attributes = COMPARISON.diff(&wanted, &compared.attributes(), &desired.origin);
     attributes.extend(super::protect_change(desired.protect, &observed.policy.tags));
     attributes.extend(claimed);
@@ -86,7 +86,7 @@ pub fn undeclared_policy(
 ) -> Option<(ResourceAddress, Decision, Origin)> {
     let Ownership::Ours { .. } = mark::ownership(context.stack, &observed.policy.tags, None, None) else { return None };
     let address = ResourceAddress::undeclared_policy(name);
-    if protects(&observed.policy.tags) {
+    if protects(&observed.policy.tags) || context.protected.contains(&format!("policy {name}")) {
         let refused = Decision::refused(protected(&address, None));
         return Some((address, refused, Origin::default()));
     }

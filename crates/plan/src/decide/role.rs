@@ -148,7 +148,7 @@ fn own(
         Ok(claimed) => claimed,
         Err(finding) => return Decision::refused(finding),
     };
-    let compared = Role { tags: context.ignore_tags.keep(&observed.role.tags), ..observed.role.clone() };
+    let compared = Role { tags: context.ignore_tags.keep(&observed.role.tags, &own.tags), ..observed.role.clone() };
     let mut attributes = COMPARISON.diff(&wanted, &compared.attributes(), &desired.origin);
     attributes.extend(super::protect_change(desired.protect, &observed.role.tags));
     attributes.extend(claimed);
@@ -200,7 +200,7 @@ pub fn undeclared_role(
 ) -> Option<(ResourceAddress, Decision, Origin)> {
     let Ownership::Ours { .. } = mark::ownership(context.stack, &observed.role.tags, None, None) else { return None };
     let address = ResourceAddress::undeclared_role(name);
-    if protects(&observed.role.tags) {
+    if protects(&observed.role.tags) || context.protected.contains(&format!("role {name}")) {
         let refused = Decision::refused(protected(&address, None));
         return Some((address, refused, Origin::default()));
     }

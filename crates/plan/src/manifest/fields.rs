@@ -170,7 +170,13 @@ impl<'n> Fields<'n> {
     pub(super) fn strings(&self, key: &str, findings: &mut Findings) -> Option<Vec<String>> {
         let node = self.node(key)?;
         match &node.value {
-            Value::List(items) => Some(items.iter().filter_map(|i| string(i, key, findings)).collect()),
+            Value::List(items) => {
+                for item in items.iter().filter(|i| i.value == Value::Null && !i.taint.interpolated) {
+                    let finding = Diagnostic::error(Code::BadFormat, format!("`{key}` holds an empty item"));
+                    findings.push(finding.at(item.span).help("remove it, or write the value"));
+                }
+                Some(items.iter().filter_map(|i| string(i, key, findings)).collect())
+            }
             Value::Scalar { .. } => string(node, key, findings).map(|s| vec![s]),
             Value::Null | Value::Map(_) => {
                 findings.push(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fields::{Fields, Findings};
-use super::stack::{Context, read_adopt, read_tags};
+use super::stack::{Context, read_adopt};
 use super::{code, trigger};
 use crate::address::ResourceAddress;
 use crate::desired::{CodeDeclaration, FunctionResource};
@@ -161,14 +161,24 @@ fn settings(
     let handler = fields.string("handler", findings).unwrap_or_else(|| match (is_image, kind, runtime.as_str()) {
         (true, ..) | (_, FunctionType::Http, _) => String::new(),
         (.., "Go1") => "main".to_owned(),
+        (.., java) if java.starts_with("Java") => {
+            findings.push(
+                Diagnostic::error(Code::MissingKey, "Java functions need `handler`")
+                    .at(key.span)
+                    .help("package.Class::method"),
+            );
+            String::new()
+        }
         _ => "index.main_handler".to_owned(),
     });
+    if let Some(node) = fields.node("handler") {
+        names::handler(&handler, &runtime, node.span, &mut findings.all);
+    }
     let description = fields.string("description", findings).unwrap_or_default();
     names::description(&description, limits::DESCRIPTION, span("description"), &mut findings.all);
     let async_execution = fields.boolean("async_execution", findings).unwrap_or(false);
     let timeout_limits = if async_execution { limits::ASYNC_EXECUTION_TIMEOUT } else { limits::TIMEOUT };
-    let mut tags = context.tags.clone();
-    tags.extend(read_tags(fields, findings));
+    let tags = context.tags(fields, findings);
     let function = Function {
         description: description.trim_end().to_owned(),
         runtime,
@@ -359,7 +369,7 @@ fn dead_letter(fields: &Fields<'_>, findings: &mut Findings) -> Option<DeadLette
     fields.required("type", findings);
     let kind = fields.choice("type", &["CMQ-QUEUE", "CMQ-TOPIC"], findings);
     let name = fields.required_string("name", findings);
-    Some(DeadLetter { kind: kind?.to_owned(), name: name?, filter: fields.string("filter", findings) })
+    Some(DeadLetter { kind: kind?.to_owned(), name: name?, filter: fields.string("filter", findings).filter(|f| !f.is_empty()) })
 }
 
 fn asynchronous(fields: &Fields<'_>, findings: &mut Findings) -> Option<AsyncConfig> {

@@ -1,7 +1,7 @@
 //! `roles:` and `policies:`.
 
 use super::fields::{Fields, Findings};
-use super::stack::{Context, read_adopt, read_tags};
+use super::stack::{Context, read_adopt};
 use crate::address::ResourceAddress;
 use crate::desired::{PolicyResource, RoleKind, RoleResource};
 use crate::diagnostic::{Code, Diagnostic};
@@ -86,6 +86,13 @@ pub(super) fn role(key: &Key, node: &Node, context: &Context<'_>, findings: &mut
         }
         (Some(_), None) => {
             let services = fields.strings("trust", findings)?;
+            if services.is_empty() {
+                findings.push(
+                    Diagnostic::error(Code::BadFormat, "`trust` names nobody")
+                        .at(fields.node("trust").map_or(key.span, |n| n.span))
+                        .help("name a service, such as scf.qcloud.com"),
+                );
+            }
             Document::trusting(&services)
         }
         (None, Some(document)) => {
@@ -123,7 +130,7 @@ pub(super) fn role(key: &Key, node: &Node, context: &Context<'_>, findings: &mut
         policies: policies.into_iter().collect(),
         session_duration: fields.number("session_duration", limits::SESSION_DURATION, "seconds", findings),
         console_login: fields.boolean("console_login", findings),
-        tags: merged(context, &fields, findings),
+        tags: context.tags(&fields, findings),
     };
     let adopt = read_adopt(&fields, findings);
     let protect = fields.boolean("protect", findings).unwrap_or(false);
@@ -142,7 +149,7 @@ pub(super) fn policy(key: &Key, node: &Node, context: &Context<'_>, findings: &m
     let description = cam_description(&fields, key.span, findings);
     let adopt = read_adopt(&fields, findings);
     let protect = fields.boolean("protect", findings).unwrap_or(false);
-    let tags = merged(context, &fields, findings);
+    let tags = context.tags(&fields, findings);
     fields.required("document", findings)?;
     let document = fields.json("document")?;
     let span = fields.node("document").map_or(key.span, |n| n.span);
@@ -159,12 +166,6 @@ pub(super) fn policy(key: &Key, node: &Node, context: &Context<'_>, findings: &m
         );
     }
     Some(PolicyResource { address, name, policy: Policy { description, document, tags }, adopt, protect, origin })
-}
-
-fn merged(context: &Context<'_>, fields: &Fields<'_>, findings: &mut Findings) -> crate::resource::tags::Tags {
-    let mut tags = context.tags.clone();
-    tags.extend(read_tags(fields, findings));
-    tags
 }
 
 fn only(fields: &Fields<'_>, allowed: &[&str], why: &str, findings: &mut Findings) {

@@ -23,9 +23,24 @@ pub const KEYS: [&str; 10] =
 /// What every section needs to know.
 pub(super) struct Context<'a> {
     pub(super) region: &'a str,
-    pub(super) tags: &'a Tags,
+    tags: &'a Tags,
     /// Where the stack's own keys stand, and which of its tags are sensitive.
     pub(super) origin: &'a Origin,
+}
+
+impl Context<'_> {
+    /// The stack's tags and a resource's own.
+    pub(super) fn tags(&self, fields: &Fields<'_>, findings: &mut Findings) -> Tags {
+        let own = read_tags(fields, findings);
+        let mut tags = self.tags.clone();
+        tags.extend(own);
+        if tags.len() > limits::TAGS - 2 {
+            let holds = limits::TAGS;
+            let message = format!("{} tags with the stack's own; an object holds {holds}, two of which mark it", tags.len());
+            findings.push(Diagnostic::error(Code::TooMany, message).at(fields.span));
+        }
+        tags
+    }
 }
 
 pub(super) fn lower(
@@ -74,6 +89,7 @@ pub(super) fn lower(
         roles: Vec::new(),
         namespaces: Vec::new(),
         functions: Vec::new(),
+        protected: std::collections::BTreeSet::new(),
         span: top.node("stack").map(|n| n.span),
         file: file.to_owned(),
     };
@@ -144,6 +160,13 @@ fn declare_variables(root: &Node, given: &Given, variables: &mut Variables, find
                 )
                 .at(node.span)
                 .help("remove `default`; give the value by `env:` or --var-file"),
+            );
+        }
+        if let (true, Some(node)) = (default.as_ref().is_some_and(|d| d.contains("${")), fields.node("default")) {
+            findings.push(
+                Diagnostic::error(Code::BadInterpolation, "a default takes no interpolation")
+                    .at(node.span)
+                    .help("interpolate where the variable is used"),
             );
         }
         let env = fields.string("env", findings);
@@ -246,7 +269,18 @@ pub(super) fn read_adopt(fields: &Fields<'_>, findings: &mut Findings) -> Adopt 
     match string(node, "adopt", findings).as_deref() {
         None | Some("false") => Adopt::No,
         Some("true") => Adopt::Unmarked,
-        Some(stack) => Adopt::From(stack.to_owned()),
+        // Other languages' booleans look like stack names; taking an object by mistake is not to be risked.
+        Some(stack) if names::is_stack(stack) && !["no", "yes", "on", "off"].contains(&stack) => {
+            Adopt::From(stack.to_owned())
+        }
+        Some(_) => {
+            findings.push(
+                Diagnostic::error(Code::BadFormat, "`adopt` is true, false, or the name of a stack")
+                    .at(node.span)
+                    .help("true takes an object that carries no mark, a name takes it from that stack"),
+            );
+            Adopt::No
+        }
     }
 }
 

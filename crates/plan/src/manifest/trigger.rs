@@ -44,19 +44,10 @@ pub(super) fn trigger(
         );
     }
     let every: Vec<&str> = COMMON.iter().copied().chain(TYPES.iter().flat_map(|t| keys(t).iter().copied())).collect();
-    let Some(kind) = node.get("type").and_then(|_| {
-        Fields::open(node, "a trigger", &every, &mut Findings { all: vec![], address: None })
-            .choice("type", &TYPES, findings)
-    }) else {
-        if node.get("type").is_none() {
-            findings.push(
-                Diagnostic::error(Code::MissingKey, "a trigger needs the key `type`")
-                    .at(key.span)
-                    .help(format!("one of: {}", TYPES.join(", "))),
-            );
-        }
-        return None;
-    };
+    // Unknown keys are told once the type is known.
+    let open = Fields::open(node, "a trigger", &every, &mut Findings { all: vec![], address: None });
+    open.required("type", findings)?;
+    let kind = open.choice("type", &TYPES, findings)?;
     let known: Vec<&str> = COMMON.iter().chain(keys(kind)).copied().collect();
     let context = format!("a trigger of type {kind}");
     let fields = Fields::open(node, &context, &known, findings);
@@ -171,7 +162,7 @@ fn cos(fields: &Fields<'_>, region: &str, findings: &mut Findings) -> Option<Spe
 fn ckafka(fields: &Fields<'_>, findings: &mut Findings) -> Option<Spec> {
     let (instance, topic) = (fields.required_string("instance", findings), fields.required_string("topic", findings));
     if let (Some(text), Some(node)) = (&instance, fields.node("instance"))
-        && !text.starts_with("ckafka-")
+        && !text.strip_prefix("ckafka-").is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()))
     {
         findings.push(Diagnostic::error(Code::BadFormat, "`instance` is an id such as ckafka-xxxxxxxx").at(node.span));
     }

@@ -23,10 +23,10 @@ impl IgnoreTags {
             .any(|glob| wildcard(glob, key))
     }
 
-    /// The tags that are compared.
+    /// The observed tags that are compared: what is declared is ours whatever the globs say.
     #[must_use]
-    pub fn keep(&self, tags: &Tags) -> Tags {
-        tags.iter().filter(|(k, _)| !self.ignores(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    pub fn keep(&self, tags: &Tags, declared: &Tags) -> Tags {
+        tags.iter().filter(|(k, _)| declared.contains_key(*k) || !self.ignores(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 }
 

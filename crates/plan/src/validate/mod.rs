@@ -132,6 +132,15 @@ fn value_span(function: &FunctionResource, key: &str) -> Option<Span> {
 }
 
 fn duplicates(stack: &Stack, findings: &mut Vec<Diagnostic>) {
+    for external in stack.roles.iter().filter(|r| matches!(r.kind, RoleKind::External)) {
+        let own = stack.roles.iter().any(|r| matches!(r.kind, RoleKind::Own(_)) && r.name == external.name);
+        if own {
+            let message = format!("the role `{}` is both external and declared here", external.name);
+            let mut finding = Diagnostic::error(Code::DuplicateName, message).on(&external.address);
+            finding.span = external.origin.span;
+            findings.push(finding.help("a role has one owner: remove one of the two"));
+        }
+    }
     let mut seen: HashMap<(&str, String), Option<Span>> = HashMap::new();
     for (what, identity, span) in stack_identities(stack) {
         if seen.insert((what, identity.clone()), span).is_some() {
@@ -241,7 +250,7 @@ fn walk(node: &Node, key: &str, found: &mut Vec<(Diagnostic, Option<String>)>) {
     match &node.value {
         Value::Null => {}
         Value::List(items) => items.iter().for_each(|i| walk(i, key, found)),
-        Value::Map(entries) => entries.iter().for_each(|(k, v)| walk(v, &k.text, found)),
+        Value::Map(entries) => entries.iter().for_each(|(k, v)| walk(v, &format!("{key}.{}", k.text), found)),
         Value::Scalar { text, .. } => {
             if let Some((what, secret)) = secret(key, text) {
                 let finding = Diagnostic::error(Code::LiteralSecret, format!("{what} stands in the manifest"))
@@ -259,7 +268,8 @@ fn secret(key: &str, text: &str) -> Option<(&'static str, String)> {
         let value: String = key.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         return (value.len() >= 6).then_some(("a WeCom robot key", value));
     }
-    if key.to_uppercase().contains("WECOM") && text.split(',').any(|p| is_uuid(p.trim())) {
+    let named = key.to_uppercase();
+    if ["WECOM", "ROBOT", "WEBHOOK"].iter().any(|word| named.contains(word)) && text.split(',').any(|p| is_uuid(p.trim())) {
         return Some(("a WeCom robot key", text.to_owned()));
     }
     if let Some(at) = text.find("AKID") {

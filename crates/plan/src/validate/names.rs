@@ -21,11 +21,16 @@ pub fn is_label(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-pub(crate) fn stack(name: &str, span: Span, findings: &mut Vec<Diagnostic>) {
-    let good = (2..=40).contains(&name.len())
+/// 2 to 40 of a-z, 0-9 and `-`, a letter first: stack names.
+#[must_use]
+pub fn is_stack(name: &str) -> bool {
+    (2..=40).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if !good {
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+pub(crate) fn stack(name: &str, span: Span, findings: &mut Vec<Diagnostic>) {
+    if !is_stack(name) {
         bad(findings, span, format!("`{name}` is no stack name"), "2 to 40 of a-z, 0-9 and `-`, a letter first");
     }
 }
@@ -58,6 +63,18 @@ pub(crate) fn function(name: &str, span: Span, findings: &mut Vec<Diagnostic>) {
             format!("`{name}` is no function name"),
             "2 to 60 of letters, digits, `_` and `-`; a letter first, a letter or digit last",
         );
+    }
+}
+
+/// The form of an entry point: `file.method` for Python, Node.js and PHP, `package.Class::method` for Java. Custom
+/// runtimes take any text (the platform hands it over as it is).
+pub(crate) fn handler(text: &str, runtime: &str, span: Span, findings: &mut Vec<Diagnostic>) {
+    let part = |p: &str| (2..=60).contains(&p.len()) && is_label(p) && !p.ends_with(['-', '_']);
+    let scripted = ["Python", "Nodejs", "Php"].iter().any(|r| runtime.starts_with(r));
+    if scripted && !text.split_once('.').is_some_and(|(file, method)| part(file) && part(method)) {
+        bad(findings, span, format!("`{text}` is no handler for {runtime}"), "file.method, such as index.main_handler");
+    } else if runtime.starts_with("Java") && !text.split_once("::").is_some_and(|(class, method)| class.contains('.') && !method.is_empty()) {
+        bad(findings, span, format!("`{text}` is no handler for {runtime}"), "package.Class::method");
     }
 }
 
