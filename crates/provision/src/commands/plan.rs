@@ -44,10 +44,14 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
 fn show(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
     if run.is_json() {
         let mut document = document(run, loaded, planned);
-        if let Some(error) = refusal(planned) {
+        let refusal = refusal(planned);
+        if let Some(error) = &refusal {
             document["error"] = error.json();
         }
         run.ui.json(&document);
+        if let Some(error) = &refusal {
+            run.explain_error(error);
+        }
         return;
     }
     show_text(run, loaded, planned);
