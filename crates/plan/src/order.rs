@@ -167,7 +167,7 @@ fn node(stack: &Stack, observed: &Observed, decided: Decided, action: Action) ->
             }
         }
         Kind::Function => function_tokens(stack, observed, &mut node, gone),
-        Kind::Trigger => trigger_tokens(stack, &mut node, gone),
+        Kind::Trigger => trigger_tokens(stack, observed, &mut node, gone),
     }
     node
 }
@@ -200,7 +200,7 @@ fn function_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: bo
     }
 }
 
-fn trigger_tokens(stack: &Stack, node: &mut Node, gone: bool) {
+fn trigger_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: bool) {
     let Some(key) = node.decided.function.clone() else { return };
     let function = key.to_string();
     let mut kinds = BTreeSet::new();
@@ -238,6 +238,17 @@ fn trigger_tokens(stack: &Stack, node: &mut Node, gone: bool) {
     }
     node.needs.insert(Token::Function(function.clone()));
     for kind in kinds {
+        // A function that holds all the triggers it may must let one go before it takes another.
+        let present = observed.functions.get(&key).and_then(Option::as_ref);
+        let count = present.map_or(0, |f| f.triggers.iter().filter(|t| t.kind == kind).count());
+        if count >= crate::limits::TRIGGERS_PER_TYPE {
+            let room = Token::Slot(format!("{kind} triggers of {function}"));
+            if gone {
+                node.frees.insert(room);
+            } else if node.action == Action::Create {
+                node.waits_for.insert(room);
+            }
+        }
         let group = Token::Triggers(function.clone(), kind);
         if gone {
             // Create before delete, so that no event falls between: unless the place itself must be freed first.

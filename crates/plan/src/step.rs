@@ -143,7 +143,7 @@ pub enum Step {
     /// SCF CreateFunction, then wait until it is at rest.
     CreateFunction { key: FunctionKey, function: Box<Function>, code: Code, description: String, tags: Tags },
     /// SCF UpdateFunctionCode, then wait until it is at rest.
-    UpdateFunctionCode { key: FunctionKey, code: Code, handler: String },
+    UpdateFunctionCode { key: FunctionKey, code: Code, handler: String, install_dependencies: bool },
     /// SCF UpdateFunctionConfiguration with just these members, then wait until it is at rest.
     UpdateFunctionConfiguration { key: FunctionKey, members: Vec<Member>, function: Box<Function>, description: String },
     /// SCF PutReservedConcurrencyConfig.

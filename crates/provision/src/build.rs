@@ -37,8 +37,9 @@ pub(crate) fn packages(
 ) -> Result<BTreeMap<ResourceAddress, Arc<Archive>>, CommandError> {
     let mut made: BTreeMap<String, Arc<Archive>> = BTreeMap::new();
     let mut out = BTreeMap::new();
-    let Some(tree) = &stack.tree else { return Ok(out) };
-    for function in stack.stack.functions.iter().filter(|f| wanted.contains(&&f.address)) {
+    let tree = &stack.tree;
+    let wanted: std::collections::HashSet<&ResourceAddress> = wanted.iter().copied().collect();
+    for function in stack.stack.functions.iter().filter(|f| wanted.contains(&f.address)) {
         let key = declaration_key(&function.code);
         let archive = match made.get(&key) {
             Some(archive) => archive.clone(),

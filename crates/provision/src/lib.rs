@@ -87,7 +87,9 @@ async fn watch_signals(stop: Stop, clean: bool) {
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-fn prepare(cli: Cli, mut world: World) -> (Run, Command) {
+fn prepare(mut cli: Cli, mut world: World) -> (Run, Command) {
+    // A variable that is set but empty counts as unset.
+    cli.global.endpoint = cli.global.endpoint.filter(|e| !e.trim().is_empty());
     let no_color = world.variable("NO_COLOR").is_some() || world.variable("TERM") == Some("dumb");
     let style = |terminal: bool| Style {
         color: match cli.global.color {

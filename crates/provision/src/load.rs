@@ -34,7 +34,7 @@ pub(crate) struct LoadedStack {
     /// The manifest's text.
     pub(crate) text: String,
     /// Where its paths start.
-    pub(crate) tree: Option<Tree>,
+    pub(crate) tree: Tree,
 }
 
 impl Loaded {
@@ -206,18 +206,22 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
     let manifest = manifest::read(&loaded.sources, file, given);
     secrets.add(manifest.secrets.iter().map(String::as_str));
     loaded.findings.extend(manifest.findings);
-    if let Some(mut stack) = manifest.stack {
-        if let (Some(account), None) = (world.variable("PROVISION_ACCOUNT"), &stack.account) {
-            stack.account = Some(account.to_owned());
-        }
+    if let Some(stack) = manifest.stack {
         let text = loaded.sources.text(file).to_owned();
-        loaded.stacks.push(LoadedStack { stack, text, tree: Tree::locate(&full).ok() });
+        match Tree::locate(&full) {
+            Ok(tree) => loaded.stacks.push(LoadedStack { stack, text, tree }),
+            Err(error) => {
+                let mut finding = Diagnostic::error(Code::BadCode, chain(&error));
+                finding.help = error.help();
+                loaded.findings.push(finding.at(Span { file, start: 0, end: 0 }));
+            }
+        }
     }
 }
 
 /// Gives every function the digest of its code. Reads files, starts nothing.
 fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
-    let Some(tree) = &loaded.tree else { return };
+    let tree = &loaded.tree;
     let mut known: BTreeMap<String, Result<String, String>> = BTreeMap::new();
     let mut digests = Vec::new();
     for function in &loaded.stack.functions {

@@ -92,8 +92,9 @@ impl View {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "lines of a running apply go straight to stderr, filtered above")]
+    /// A reader of stderr that went away must not stop an apply.
     fn plain(&self, line: &str) {
-        eprintln!("[{}/{}] {line}", self.ended, self.names.len());
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr().lock(), "[{}/{}] {line}", self.ended, self.names.len());
     }
 }

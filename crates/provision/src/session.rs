@@ -1,5 +1,6 @@
 //! A session with a cloud: which one, with whose keys. Starts the embedded local cloud when asked to.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,7 +162,9 @@ fn say_call(call: &CallRecord) {
         _ => "?",
     };
     let request = call.request_id.as_deref().unwrap_or("-");
-    eprintln!(
+    // A reader of stderr that went away must not stop an apply.
+    let _ = writeln!(
+        std::io::stderr().lock(),
         "call {} {} {region} try {} {outcome} {} ms {request}",
         call.service,
         call.action,

@@ -17,11 +17,18 @@ impl Secrets {
     /// Adds values, each also as JSON and base64 would spell it.
     pub(crate) fn add<'a>(&self, values: impl IntoIterator<Item = &'a str>) {
         let Ok(mut all) = self.0.lock() else { return };
-        for value in values.into_iter().filter(|v| v.chars().count() >= SHORTEST) {
-            all.insert(value.to_owned());
-            let quoted = serde_json::Value::from(value).to_string();
-            all.insert(quoted[1..quoted.len() - 1].to_owned());
-            all.insert(crate::encode::base64_text(value.as_bytes()));
+        for value in values {
+            // A service may echo a value trimmed, or one line of it.
+            for part in std::iter::once(value).chain(std::iter::once(value.trim())).chain(value.lines().map(str::trim))
+            {
+                if part.chars().count() < SHORTEST {
+                    continue;
+                }
+                all.insert(part.to_owned());
+                let quoted = serde_json::Value::from(part).to_string();
+                all.insert(quoted[1..quoted.len() - 1].to_owned());
+                all.insert(crate::encode::base64_text(part.as_bytes()));
+            }
         }
     }
 

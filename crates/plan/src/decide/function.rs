@@ -45,7 +45,8 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
     };
     if let Status::CreateFailed(why) = &observed.status {
         // Never deleted on the strength of `adopt` alone, nor against its protection.
-        if !matches!(ownership, Ownership::Ours { .. }) || desired.function.protect || protects(&observed.function.tags) {
+        if !matches!(ownership, Ownership::Ours { .. }) || desired.function.protect || protects(&observed.function.tags)
+        {
             return Decision::refused(protected(&desired.address, Some(&desired.origin)));
         }
         let mut decision = Decision::new(Action::Replace, Cause::Cloud, format!("its creation failed earlier: {why}"));
@@ -224,6 +225,7 @@ impl<'a> Write<'a> {
                 key: self.key(),
                 code: self.code.clone(),
                 handler: function.handler.clone(),
+                install_dependencies: function.install_dependencies,
             });
         }
         let (set, remove) = tag_changes(&self.tags, &observed.function.tags, context.ignore_tags);
@@ -264,7 +266,8 @@ impl<'a> Write<'a> {
 
 /// Observed settings without what the platform or others added: ignored tags, a handler where none is used.
 fn comparable(desired: &FunctionResource, observed: &Function, context: Context<'_>) -> Function {
-    let mut compared = Function { tags: context.ignore_tags.keep(&observed.tags, &desired.function.tags), ..observed.clone() };
+    let mut compared =
+        Function { tags: context.ignore_tags.keep(&observed.tags, &desired.function.tags), ..observed.clone() };
     compared.protect = protects(&observed.tags);
     let unused = desired.function.kind == FunctionType::Http || matches!(desired.code, CodeDeclaration::Image(_));
     if unused && observed.handler.is_empty() {

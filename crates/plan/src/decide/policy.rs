@@ -39,7 +39,10 @@ pub fn policy(context: Context<'_>, desired: &PolicyResource, observed: Option<&
         Ok(claimed) => claimed,
         Err(finding) => return Decision::refused(finding),
     };
-    let compared = Policy { tags: context.ignore_tags.keep(&observed.policy.tags, &desired.policy.tags), ..observed.policy.clone() };
+    let compared = Policy {
+        tags: context.ignore_tags.keep(&observed.policy.tags, &desired.policy.tags),
+        ..observed.policy.clone()
+    };
     let mut attributes = COMPARISON.diff(&wanted, &compared.attributes(), &desired.origin);
     attributes.extend(super::protect_change(desired.protect, &observed.policy.tags));
     attributes.extend(claimed);

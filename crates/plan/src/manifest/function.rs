@@ -369,7 +369,11 @@ fn dead_letter(fields: &Fields<'_>, findings: &mut Findings) -> Option<DeadLette
     fields.required("type", findings);
     let kind = fields.choice("type", &["CMQ-QUEUE", "CMQ-TOPIC"], findings);
     let name = fields.required_string("name", findings);
-    Some(DeadLetter { kind: kind?.to_owned(), name: name?, filter: fields.string("filter", findings).filter(|f| !f.is_empty()) })
+    Some(DeadLetter {
+        kind: kind?.to_owned(),
+        name: name?,
+        filter: fields.string("filter", findings).filter(|f| !f.is_empty()),
+    })
 }
 
 fn asynchronous(fields: &Fields<'_>, findings: &mut Findings) -> Option<AsyncConfig> {

@@ -8,8 +8,8 @@ use crate::address::ResourceAddress;
 use crate::desired::{Adopt, NamespaceResource, RoleKind, Stack};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits;
-use crate::resource::namespace::Namespace;
 use crate::resource::Origin;
+use crate::resource::namespace::Namespace;
 use crate::resource::tags::{IgnoreTags, Tags};
 use crate::source::Span;
 use crate::syntax::{Key, Node, Value};
@@ -36,7 +36,8 @@ impl Context<'_> {
         tags.extend(own);
         if tags.len() > limits::TAGS - 2 {
             let holds = limits::TAGS;
-            let message = format!("{} tags with the stack's own; an object holds {holds}, two of which mark it", tags.len());
+            let message =
+                format!("{} tags with the stack's own; an object holds {holds}, two of which mark it", tags.len());
             findings.push(Diagnostic::error(Code::TooMany, message).at(fields.span));
         }
         tags
@@ -187,7 +188,12 @@ fn unknown_variables(span: Option<Span>, variables: &Variables, given: &Given, f
 }
 
 /// Names take variables only; everything else may also use the stack and its region (design section 3).
-fn interpolate(root: &mut Node, default_region: Option<&str>, variables: &mut Variables, findings: &mut Vec<Diagnostic>) {
+fn interpolate(
+    root: &mut Node,
+    default_region: Option<&str>,
+    variables: &mut Variables,
+    findings: &mut Vec<Diagnostic>,
+) {
     let nothing = Scope { stack: None, region: None };
     let Value::Map(entries) = &mut root.value else { return };
     for (key, node) in entries.iter_mut() {

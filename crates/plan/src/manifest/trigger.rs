@@ -162,7 +162,9 @@ fn cos(fields: &Fields<'_>, region: &str, findings: &mut Findings) -> Option<Spe
 fn ckafka(fields: &Fields<'_>, findings: &mut Findings) -> Option<Spec> {
     let (instance, topic) = (fields.required_string("instance", findings), fields.required_string("topic", findings));
     if let (Some(text), Some(node)) = (&instance, fields.node("instance"))
-        && !text.strip_prefix("ckafka-").is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()))
+        && !text
+            .strip_prefix("ckafka-")
+            .is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()))
     {
         findings.push(Diagnostic::error(Code::BadFormat, "`instance` is an id such as ckafka-xxxxxxxx").at(node.span));
     }

@@ -26,7 +26,10 @@ impl IgnoreTags {
     /// The observed tags that are compared: what is declared is ours whatever the globs say.
     #[must_use]
     pub fn keep(&self, tags: &Tags, declared: &Tags) -> Tags {
-        tags.iter().filter(|(k, _)| declared.contains_key(*k) || !self.ignores(k)).map(|(k, v)| (k.clone(), v.clone())).collect()
+        tags.iter()
+            .filter(|(k, _)| declared.contains_key(*k) || !self.ignores(k))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
     }
 }
 
@@ -47,14 +50,24 @@ pub(crate) fn put(attributes: &mut Attributes, tags: &Tags) {
     }
 }
 
-/// Glob match where `*` stands for any run of characters.
+/// Glob match where `*` stands for any run of characters; linear in practice, for only the last star is retried.
 fn wildcard(glob: &str, text: &str) -> bool {
-    match glob.split_once('*') {
-        None => glob == text,
-        Some((head, rest)) => text.strip_prefix(head).is_some_and(|tail| {
-            (0..=tail.len()).filter(|i| tail.is_char_boundary(*i)).any(|i| wildcard(rest, &tail[i..]))
-        }),
+    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
+    let (mut g, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        if g < glob.len() && glob[g] == '*' {
+            star = Some((g, t));
+            g += 1;
+        } else if g < glob.len() && glob[g] == text[t] {
+            (g, t) = (g + 1, t + 1);
+        } else if let Some((at, from)) = star {
+            star = Some((at, from + 1));
+            (g, t) = (at + 1, from + 1);
+        } else {
+            return false;
+        }
     }
+    glob[g..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]

@@ -269,7 +269,9 @@ fn secret(key: &str, text: &str) -> Option<(&'static str, String)> {
         return (value.len() >= 6).then_some(("a WeCom robot key", value));
     }
     let named = key.to_uppercase();
-    if ["WECOM", "ROBOT", "WEBHOOK"].iter().any(|word| named.contains(word)) && text.split(',').any(|p| is_uuid(p.trim())) {
+    if ["WECOM", "ROBOT", "WEBHOOK"].iter().any(|word| named.contains(word))
+        && text.split(',').any(|p| is_uuid(p.trim()))
+    {
         return Some(("a WeCom robot key", text.to_owned()));
     }
     if let Some(at) = text.find("AKID") {

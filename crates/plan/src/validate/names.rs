@@ -73,7 +73,9 @@ pub(crate) fn handler(text: &str, runtime: &str, span: Span, findings: &mut Vec<
     let scripted = ["Python", "Nodejs", "Php"].iter().any(|r| runtime.starts_with(r));
     if scripted && !text.split_once('.').is_some_and(|(file, method)| part(file) && part(method)) {
         bad(findings, span, format!("`{text}` is no handler for {runtime}"), "file.method, such as index.main_handler");
-    } else if runtime.starts_with("Java") && !text.split_once("::").is_some_and(|(class, method)| class.contains('.') && !method.is_empty()) {
+    } else if runtime.starts_with("Java")
+        && !text.split_once("::").is_some_and(|(class, method)| class.contains('.') && !method.is_empty())
+    {
         bad(findings, span, format!("`{text}` is no handler for {runtime}"), "package.Class::method");
     }
 }

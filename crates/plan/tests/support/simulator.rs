@@ -322,7 +322,7 @@ impl Cloud {
                 self.functions.insert(key.clone(), made);
                 Ok(())
             }
-            Step::UpdateFunctionCode { key, code, handler } => {
+            Step::UpdateFunctionCode { key, code, handler, .. } => {
                 let present = self.function(key)?;
                 present.code = code.clone();
                 present.function.handler.clone_from(handler);

@@ -62,8 +62,11 @@ impl Applier<'_> {
                 Some(left) => steps = left,
             }
         }
-        let mut trouble =
-            last.unwrap_or_else(|| Trouble::failed("the service took every write and still answers something else"));
+        let mut trouble = last.unwrap_or_else(|| {
+            Trouble::failed(
+                "the service took every write and still answers something else; `provision plan` shows what",
+            )
+        });
         if trouble.outcome == Outcome::Unknown {
             trouble.outcome = Outcome::Failed;
         }
@@ -90,14 +93,17 @@ impl Applier<'_> {
             None => None,
         };
         for (done, step) in steps.iter().enumerate() {
-            if self.stop.asked() {
+            // Between taking a binding away and giving it to another there is no good place to stop.
+            let mid_move =
+                done > 0 && matches!(steps[done - 1], Step::UnbindTrigger { .. } | Step::DeleteTrigger { .. });
+            if self.stop.asked() && !mid_move {
                 return Err(Trouble {
                     outcome: if done == 0 { Outcome::Skipped } else { Outcome::Failed },
                     ..Trouble::failed(format!("interrupted after {done} of {} steps", steps.len()))
                 });
             }
             self.doing(index, step.action());
-            if let Some(settle) = self.one(change, steps, done, step).await? {
+            if let Some(settle) = self.one(change, step).await? {
                 return Ok(Ran::Settle(settle));
             }
             match step {
@@ -117,16 +123,23 @@ impl Applier<'_> {
     }
 
     /// Sends one step. `Some` means: settle by reading.
-    async fn one(&self, change: &Change, steps: &[Step], at: usize, step: &Step) -> Result<Option<Trouble>, Trouble> {
+    async fn one(&self, change: &Change, step: &Step) -> Result<Option<Trouble>, Trouble> {
         let mut lag = Pauses::for_at_most(ROLE_LAG);
         let mut busy = 0;
         loop {
             let error = match self.step(step, &change.address).await {
-                Ok(()) => return Ok(None),
+                Ok(()) => {
+                    self.note_binding(step).await;
+                    return Ok(None);
+                }
                 Err(StepError::Trouble(trouble)) => return Err(trouble),
                 Err(StepError::Call(error)) => error,
             };
             if error.outcome_unknown() || exists_already(&error) || same_state(&error) {
+                // A bind that may have failed has not settled anything yet.
+                if !matches!(step, Step::BindTrigger { .. }) {
+                    self.note_binding(step).await;
+                }
                 return Ok(Some(Trouble::of(&error)));
             }
             if self.may_be_role_lag(&error).await && lag.pause().await {
@@ -141,27 +154,8 @@ impl Applier<'_> {
                     continue;
                 }
             }
-            return Err(self.restore(steps, at, Trouble::of(&error)).await);
+            return Err(Trouble::of(&error));
         }
-    }
-
-    /// A refused bind gives the event type back to who held it (design rule 6).
-    async fn restore(&self, steps: &[Step], at: usize, mut trouble: Trouble) -> Trouble {
-        let (Some(Step::UnbindTrigger { key, present }), Step::BindTrigger { event, .. }) =
-            (at.checked_sub(1).and_then(|i| steps.get(i)), &steps[at])
-        else {
-            return trouble;
-        };
-        let back = crate::wire::bind_trigger(key, event, &present.qualifier);
-        trouble.message = match self.client.call(Some(&key.region), &back).await {
-            Ok(_) => format!("{}; the binding was given back to function {key}", trouble.message),
-            Err(error) => format!(
-                "{}; and giving the binding back to function {key} failed: {}",
-                trouble.message,
-                crate::error::chain(&error)
-            ),
-        };
-        trouble
     }
 
     /// A role that was made moments ago may not be visible everywhere yet.
@@ -214,7 +208,7 @@ impl Applier<'_> {
 
     /// What the planner says of the object as it is now. `None`: a delete that is complete.
     async fn decide_again(&self, change: &Change) -> Result<Option<Decision>, Trouble> {
-        let context = Context { stack: &self.stack.name, ignore_tags: &self.stack.ignore_tags };
+        let context = Context::of(self.stack);
         let unread = |e: crate::error::CommandError| Trouble::of_read(&e);
         let declared = |address: &plan::address::ResourceAddress| *address == change.address;
         if let Some(policy) = self.stack.policies.iter().find(|p| declared(&p.address)) {

@@ -2,6 +2,7 @@
 //! steps, then a look at what became of them. An unknown outcome is settled by reading, never by repeating
 //! blindly (design rule 3).
 
+mod bindings;
 mod change;
 mod pins;
 mod steps;
@@ -111,6 +112,8 @@ pub(crate) struct Applier<'a> {
     policy_ids: Mutex<BTreeMap<String, u64>>,
     /// When a role was last made: services see it a little later.
     role_made: Mutex<Option<Instant>>,
+    /// MPS event types that were taken from their holders and not yet given to another.
+    released: Mutex<BTreeMap<String, bindings::Released>>,
     /// Trigger calls of one function take turns.
     turns: Mutex<BTreeMap<FunctionKey, Arc<Mutex<()>>>>,
     stop: Stop,
@@ -141,6 +144,7 @@ impl<'a> Applier<'a> {
             custom: custom_policies(stack, observed),
             policy_ids: Mutex::new(ids),
             role_made: Mutex::new(None),
+            released: Mutex::new(BTreeMap::new()),
             turns: Mutex::new(BTreeMap::new()),
             stop,
             on_event,
@@ -161,12 +165,25 @@ impl<'a> Applier<'a> {
                 let started = Instant::now();
                 running.push(async move { (index, self.carry_out(index).await, started.elapsed()) });
             }
-            let Some((index, result, took)) = running.next().await else { break };
+            let Some((index, mut result, took)) = running.next().await else { break };
+            if let Err(trouble) = &mut result
+                && let Some(back) = self.give_back(&self.plan.changes[index]).await
+            {
+                trouble.message = format!("{}; {back}", trouble.message);
+            }
             let outcome = result.as_ref().map_or_else(|t| t.outcome, |()| Outcome::Applied);
             (self.on_event)(Event::Ended(index, outcome, result.as_ref().err(), took));
             progress.finish(index, outcome);
             if let Err(trouble) = result {
                 troubles.insert(index, trouble);
+            }
+        }
+        // What was skipped never started, but what it was to take over may have been released already.
+        for (index, change) in self.plan.changes.iter().enumerate() {
+            if progress.outcome(index) == Outcome::Skipped
+                && let Some(back) = self.give_back(change).await
+            {
+                troubles.insert(index, Trouble { outcome: Outcome::Skipped, ..Trouble::failed(back) });
             }
         }
         (0..self.plan.changes.len())

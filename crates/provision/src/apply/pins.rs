@@ -17,12 +17,18 @@ const READ_APART: [&str; 3] = ["reserved_concurrency", "async.retries", "async.m
 impl Applier<'_> {
     /// Fails when the object is not what the plan was made from.
     pub(super) async fn still_as_planned(&self, change: &Change) -> Result<(), Trouble> {
+        let takes_over = change.steps.iter().any(|s| matches!(s, Step::UnbindTrigger { .. }));
         let follows_its_function = change.requires_replace.iter().any(|p| p == "function");
-        if change.action == Action::Create || follows_its_function {
+        if (change.action == Action::Create && !takes_over) || follows_its_function {
             return Ok(());
         }
         let Some((name, now)) = self.pin_now(change).await? else { return Ok(()) };
-        let seen = self.pins.get(&name).cloned().flatten();
+        let seen = match (self.pins.get(&name), present_holder(change, &self.pin_key)) {
+            (Some(seen), _) => seen.clone(),
+            // A holder is no object of the stack: the plan saw its binding only.
+            (None, Some((_, pin))) => pin,
+            (None, None) => None,
+        };
         if now.is_none() && change.action == Action::Delete {
             return Ok(());
         }
@@ -95,11 +101,20 @@ impl Applier<'_> {
     }
 }
 
+/// The binding that a takeover takes away, as the plan saw it.
+fn present_holder(change: &Change, key: &DigestKey) -> Option<(String, Pin)> {
+    change.steps.iter().find_map(|s| match s {
+        Step::UnbindTrigger { key: function, present } => Some(pin::of_trigger(&function.to_string(), present, key)),
+        _ => None,
+    })
+}
+
 fn present_trigger(step: &Step) -> Option<(&plan::observed::FunctionKey, &plan::resource::trigger::RawTrigger)> {
     match step {
         Step::UpdateTrigger { key, present, .. }
         | Step::UpdateTriggerStatus { key, present, .. }
-        | Step::DeleteTrigger { key, present } => Some((key, present)),
+        | Step::DeleteTrigger { key, present }
+        | Step::UnbindTrigger { key, present } => Some((key, present)),
         _ => None,
     }
 }

@@ -282,13 +282,15 @@ impl Applier<'_> {
                 let sent = self.code(&code.source, package().map(|p| &*p.bytes), address)?;
                 client.call(Some(&key.region), &wire::create_function(key, function, sent, description, tags)).await?;
             }
-            Step::UpdateFunctionCode { key, code, handler } => {
+            Step::UpdateFunctionCode { key, code, handler, install_dependencies } => {
                 let (sent, source) = self.code(&code.source, package().map(|p| &*p.bytes), address)?;
                 let request = scf::UpdateFunctionCode {
                     function_name: key.name.clone(),
                     namespace: Some(key.namespace.clone()),
                     handler: Some(handler.clone()).filter(|h| !h.is_empty()),
                     code: Some(sent),
+                    // FALSE when it is left out: new code would run without its modules.
+                    install_dependency: install_dependencies.then(|| true.into()),
                     // UpdateFunctionCode knows fewer sources by name than CreateFunction does.
                     code_source: source.filter(|s| s == "ZipFile" || s == "Cos"),
                     ..Default::default()

@@ -220,10 +220,8 @@ fn confirm(run: &mut Run, arguments: &ApplyArgs, planned: &[Planned], destroy: b
         });
     }
     let changes: usize = planned.iter().map(|p| p.plan.changes.len()).sum();
-    run.ui.ask(&format!(
-        "\n{changes} change{} to carry out. Type `yes` to go on: ",
-        if changes == 1 { "" } else { "s" }
-    ));
+    run.ui
+        .ask(&format!("\n{changes} change{} to carry out. Type `yes` to go on: ", if changes == 1 { "" } else { "s" }));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     if read.is_ok() && answer.trim() == "yes" {
@@ -320,13 +318,8 @@ fn report(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ende
                 .trouble
                 .as_ref()
                 .map_or_else(|| "something it depends on did not succeed".to_owned(), |t| t.message.clone());
-            let request = end
-                .trouble
-                .as_ref()
-                .and_then(|t| t.request_id.as_ref())
-                .map_or_else(String::new, |r| format!(" (request {r})"));
             run.ui.data(&format!(
-                "  {} {} {}: {why}{request}\n",
+                "  {} {} {}: {why}\n",
                 style.red(end.outcome.word()),
                 change.action.word(),
                 change.address

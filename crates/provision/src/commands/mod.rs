@@ -115,13 +115,14 @@ impl Run {
         destroy: bool,
     ) -> Result<Vec<Planned>, CommandError> {
         let targets = self.global.target.clone();
+        let guard = self.world.variable("PROVISION_ACCOUNT");
         let planned = futures_util::future::try_join_all(loaded.stacks.iter().enumerate().map(|(index, loaded)| {
             let targets = &targets;
             async move {
                 let observed = observe::observe(&session.client, &loaded.stack).await?;
                 let wanted = if destroy { loaded.stack.emptied() } else { loaded.stack.clone() };
                 let (observed, mut plan) = with_holders(session, &wanted, observed).await;
-                if let Some(finding) = wrong_account(&loaded.stack, &observed) {
+                if let Some(finding) = wrong_account(&loaded.stack, guard, &observed) {
                     plan.changes.clear();
                     plan.findings.push(finding);
                 }
@@ -176,13 +177,12 @@ async fn with_holders(session: &Session, stack: &::plan::desired::Stack, mut obs
     (observed, plan)
 }
 
-/// The account guard (design section 3).
-fn wrong_account(stack: &::plan::desired::Stack, observed: &Observed) -> Option<Diagnostic> {
-    let wanted = stack.account.as_ref().filter(|a| **a != observed.account)?;
-    let mut finding = Diagnostic::refusal(
-        Code::WrongAccount,
-        format!("these credentials belong to account {}, the manifest is for {wanted}", observed.account),
-    );
+/// The account guards: the manifest's and PROVISION_ACCOUNT, each by itself (design section 3).
+fn wrong_account(stack: &::plan::desired::Stack, guard: Option<&str>, observed: &Observed) -> Option<Diagnostic> {
+    let wanted = [(stack.account.as_deref(), "the manifest is"), (guard, "PROVISION_ACCOUNT is")];
+    let (account, who) = wanted.into_iter().find_map(|(a, who)| Some((a.filter(|a| *a != observed.account)?, who)))?;
+    let message = format!("these credentials belong to account {}, {who} for {account}", observed.account);
+    let mut finding = Diagnostic::refusal(Code::WrongAccount, message);
     finding.span = stack.span;
     Some(finding.help("use the other account's credentials, or change `account` (or PROVISION_ACCOUNT)"))
 }

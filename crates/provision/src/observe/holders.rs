@@ -17,12 +17,12 @@ pub(crate) async fn holders(
     events: &BTreeSet<String>,
     regions: &BTreeSet<String>,
 ) -> BTreeMap<String, Holder> {
-    let regions: BTreeSet<String> =
+    let all: BTreeSet<String> =
         limits::REGIONS.iter().map(|r| (*r).to_owned()).chain(regions.iter().cloned()).collect();
-    let found = join_all(regions.iter().map(|region| bindings(client, region))).await;
+    let found = join_all(all.iter().map(|region| bindings(client, region, regions.contains(region)))).await;
     let mut holders: BTreeMap<String, Holder> = events.iter().map(|e| (e.clone(), Holder::Nobody)).collect();
     let mut unread = Vec::new();
-    for (region, bindings) in regions.iter().zip(found) {
+    for (region, bindings) in all.iter().zip(found) {
         match bindings {
             Ok(bindings) => {
                 for (event, holder) in bindings {
@@ -44,11 +44,11 @@ pub(crate) async fn holders(
 }
 
 /// The MPS bindings of one region's functions.
-async fn bindings(client: &Client, region: &str) -> Result<Vec<(String, Holder)>, CommandError> {
+async fn bindings(client: &Client, region: &str, used: bool) -> Result<Vec<(String, Holder)>, CommandError> {
     let namespaces = match client.list(Some(region), &scf::ListNamespaces::default()).await {
         Ok(rows) => rows,
-        // A region where the product is not sold holds no function.
-        Err(error) if is_region_unknown(&error) => return Ok(Vec::new()),
+        // A region where the product is not sold holds no function; one that the manifest uses is sold.
+        Err(error) if !used && is_region_unknown(&error) => return Ok(Vec::new()),
         Err(error) => return Err(super::failed(format!("list the namespaces of {region}"), None)(error)),
     };
     let mut keys = Vec::new();
