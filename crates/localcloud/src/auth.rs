@@ -46,6 +46,8 @@ pub(crate) trait KeyRing {
 /// What arrived, as far as signatures cover it.
 pub(crate) struct Signed<'a> {
     pub(crate) method: &'a str,
+    /// Paths that the signature may cover: `/` for API calls, whatever is asked for.
+    pub(crate) paths: &'a [&'a str],
     /// The raw query string.
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
@@ -101,9 +103,11 @@ pub(crate) fn verify(request: &Signed<'_>, keys: &dyn KeyRing, now_s: i64) -> Re
             "the credential scope's date is not the UTC date of X-TC-Timestamp",
         );
     }
-    let fits = claim.headers_named(request.headers)?.into_iter().any(|block| {
+    let blocks = claim.headers_named(request.headers)?;
+    let forms = request.paths.iter().flat_map(|path| blocks.iter().map(move |block| (path, block)));
+    let fits = forms.into_iter().any(|(path, block)| {
         let canonical = format!(
-            "{}\n/\n{}\n{block}\n{}\n{}",
+            "{}\n{path}\n{}\n{block}\n{}\n{}",
             request.method,
             request.query,
             claim.signed_headers,
@@ -249,7 +253,14 @@ mod tests {
                 value.parse().expect("a header value"),
             );
         }
-        let request = Signed { method: "POST", query: "", headers: &headers, body: body.as_bytes(), action: "GetRole" };
+        let request = Signed {
+            method: "POST",
+            paths: &["/"],
+            query: "",
+            headers: &headers,
+            body: body.as_bytes(),
+            action: "GetRole",
+        };
         match verify(&request, &Ring, now_s) {
             Ok(verified) => verified.service,
             Err(refusal) => refusal.code.into_owned(),

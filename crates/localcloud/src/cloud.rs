@@ -128,6 +128,7 @@ impl Cloud {
         let unknown = |refusal| (String::new(), refusal);
         let signed = Signed {
             method: request.method,
+            paths: &["/"],
             query: request.query,
             headers: request.headers,
             body: request.body,
@@ -260,10 +261,11 @@ impl KeyRing for Cloud {
     }
 }
 
-/// Beside the store, or a folder of its own among the system's temporary ones.
-fn run_folder(options: &Options) -> PathBuf {
+/// Beside the store, or a folder of its own among the system's temporary ones. Absolute: processes start
+/// elsewhere, and are found by it.
+pub(crate) fn run_folder(options: &Options) -> PathBuf {
     match &options.data {
-        Some(data) => data.join("run"),
+        Some(data) => std::path::absolute(data).unwrap_or_else(|_| data.clone()).join("run"),
         None => std::env::temp_dir().join(format!("local-cloud-{}", uuid())),
     }
 }

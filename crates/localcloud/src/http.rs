@@ -24,6 +24,7 @@ use crate::cloud::{self, Cloud, Delivery};
 use crate::refusal::{Answer, Members, Refusal, refuse};
 use crate::request::MAX_BODY;
 use crate::state::uuid;
+use crate::url;
 
 /// Official SDKs compare this header for equality: no charset.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -81,6 +82,14 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Closed> {
     let (head, body) = request.into_parts();
+    if let Some(routed) = url::route(&cloud, &head) {
+        let body = read(body).await?;
+        let answer = url::respond(&cloud, peer, &routed, &head, body).await;
+        let mut response = Response::new(AnswerBody::whole(answer.body));
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        return Ok(response);
+    }
     let Some(body) = read(body).await? else {
         let refusal = refuse("RequestSizeLimitExceeded", format!("a request is limited to {MAX_BODY} bytes"));
         return Ok(enveloped(refusal));

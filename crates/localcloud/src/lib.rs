@@ -8,7 +8,8 @@
 //!   to members), `definition` (members against the published definitions), `rates`, `fault`;
 //! - `state`: the pretend cloud itself, a call in and an answer out, without HTTP or clock;
 //! - `store`: what changed, into one redb file;
-//! - `runner`: functions as child processes under the runtime API, asynchronous events, timers;
+//! - `runner`: functions as contained child processes, asynchronous events, timers;
+//! - `url`: function URLs, for event and HTTP functions;
 //! - `wecom`: a stand-in for the chat robots that functions talk to.
 //!
 //! What it does and how sure we are of it stands in [`behaviours`]; `docs/local-cloud.md` is made from that.
@@ -38,6 +39,7 @@ mod request;
 mod runner;
 mod state;
 mod store;
+mod url;
 mod wecom;
 
 use std::net::SocketAddr;
@@ -87,10 +89,10 @@ impl LocalCloud {
             });
             let (loaded, open) = opened.await.expect("opening the store does not panic")?;
             (state, store) = (loaded, Some(open));
-            // What a process that was killed left unpacked; the store is ours now.
-            if let Some(folder) = &options.data {
-                let _ = std::fs::remove_dir_all(folder.join("run"));
-            }
+            // What a cloud that was killed left running and unpacked; the store is ours now.
+            let left = cloud::run_folder(&options);
+            runner::sweep(&left);
+            let _ = std::fs::remove_dir_all(left);
         }
         let cloud = Arc::new(cloud::Cloud::new(options, &format!("http://{address}"), state, store));
         let (stop, stopped) = watch::channel(false);
@@ -133,6 +135,14 @@ impl LocalCloud {
     #[must_use]
     pub fn wecom_url(&self, key: &str) -> String {
         format!("http://{}/cgi-bin/webhook/send?key={key}", self.address)
+    }
+
+    /// Where the function URL of an `http` trigger answers on this machine, by the trigger's server-made name.
+    /// The addresses in its description are the platform's; a request to this machine that carries one of them
+    /// as its `Host` gets there too.
+    #[must_use]
+    pub fn function_url(&self, trigger: &str) -> String {
+        format!("http://{}/_url/{trigger}/", self.address)
     }
 
     /// Stops accepting, lets running calls end, and closes the store.

@@ -36,6 +36,8 @@ pub struct Options {
     /// Factor on the platform's long waits (the minute between asynchronous retries, an event's maximum
     /// age, idle instances). 1.0 is real time; a test takes 0.001.
     pub time_scale: f64,
+    /// Port of HTTP functions that ignore the one given to them in `PORT`: 9000 on the platform.
+    pub web_port: u16,
 }
 
 impl Default for Options {
@@ -53,6 +55,7 @@ impl Default for Options {
             quotas: true,
             settle: Duration::from_millis(40),
             time_scale: 1.0,
+            web_port: 9000,
         }
     }
 }
@@ -71,6 +74,7 @@ impl std::fmt::Debug for Options {
             .field("quotas", &self.quotas)
             .field("settle", &self.settle)
             .field("time_scale", &self.time_scale)
+            .field("web_port", &self.web_port)
             .finish_non_exhaustive()
     }
 }

@@ -82,7 +82,15 @@ async fn a_package_that_cannot_run_is_refused_or_ends_in_create_failed_with_a_re
         "InvalidParameterValue.ZipFileBase64BinasciiError"
     );
     assert_eq!(client.code("scf", "CreateFunction", with(base64(b"no zip"))).await, "InvalidParameterValue.ZipFile");
+    let mut linked = zip::ZipWriter::new_append(std::io::Cursor::new(zip(&[("bootstrap", 0o755, "")]))).expect("a zip");
+    linked.add_symlink("etc", "/etc", zip::write::SimpleFileOptions::default()).expect("a link");
+    let linked = linked.finish().expect("a zip").into_inner();
+    let mut bomb = zip(&[("bootstrap", 0o755, "")]);
+    let central = bomb.windows(4).position(|window| window == b"PK\x01\x02").expect("a directory");
+    bomb[central + 24..central + 28].copy_from_slice(&600_000_000_u32.to_le_bytes());
     let packages = [
+        (linked, "symbolic link"),
+        (bomb, "unpacks to more than 524288000 bytes"),
         (zip(&[("index.py", 0o644, "")]), "no file `bootstrap`"),
         (zip(&[("bootstrap", 0o644, "#!/bin/sh\n")]), "not executable"),
         (zip(&[("bootstrap", 0o755, ""), ("../../etc/cron.d/x", 0o644, "")]), "leaves the code folder"),

@@ -6,43 +6,7 @@ use std::time::Duration;
 
 use localcloud::{LocalCloud, Options};
 use serde_json::{Value, json};
-use support::{Client, base64, start, zip};
-
-/// A custom runtime in bash, with nothing but its own sockets. What an event says decides what it does.
-const BOOTSTRAP: &str = r#"#!/bin/bash
-export LC_ALL=C
-call() {
-  exec 3<>"/dev/tcp/$1/$2"
-  printf '%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "$3" "$4" "${#5}" "$5" >&3
-  answer=$(cat <&3)
-  exec 3>&-
-}
-runtime() { call "$SCF_RUNTIME_API" "$SCF_RUNTIME_API_PORT" "$1" "/runtime/$2" "$3"; }
-[ "$MODE" = "never-ready" ] && sleep 60
-[ "$MODE" = "gone" ] && exit 7
-echo "cold start"
-runtime POST init/ready " "
-count=0
-while true; do
-  runtime GET invocation/next ""
-  event=$(sed '1,/^\r$/d' <<<"$answer")
-  count=$((count + 1))
-  echo "event $count: $event"
-  case "$event" in
-    *crash*) kill -SEGV $$ ;;
-    *leave*) exit 3 ;;
-    *hang*) sleep 60 ;;
-    *grow*) filling=$(head -c 200000000 /dev/zero | tr '\0' x); sleep 60 ;;
-    *fail*) runtime POST invocation/error "it went wrong" ;;
-    *tell*) call "${WECOM_HOST%:*}" "${WECOM_HOST#*:}" POST "/cgi-bin/webhook/send?key=group-1" \
-      "{\"msgtype\":\"text\",\"text\":{\"content\":\"task done\"}}"
-      runtime POST invocation/response '"told"' ;;
-    *who*) runtime POST invocation/response "\"$SCF_FUNCTIONNAME $TENCENTCLOUD_REGION $_HANDLER ${TENCENTCLOUD_SECRETID:+role}\"" ;;
-    *wait*) sleep 0.3; runtime POST invocation/response '"waited"' ;;
-    *) runtime POST invocation/response "{\"count\":$count}" ;;
-  esac
-done
-"#;
+use support::{BOOTSTRAP, Client, base64, start, zip};
 
 fn code() -> Value {
     json!({"ZipFile": base64(&zip(&[("bootstrap", 0o755, BOOTSTRAP)]))})

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{Record, Run, Status};
+use super::{Record, Run, Status, WebAnswer, WebRequest};
 use crate::auth::Caller;
 use crate::cloud::{Cloud, lock, now_ms};
 use crate::encoding::iso_time;
@@ -30,7 +30,7 @@ pub(crate) struct Address<'a> {
 
 impl Cloud {
     /// What an address runs now.
-    pub(super) async fn target(&self, at: &Address<'_>) -> Result<Target, Refusal> {
+    pub(crate) async fn target(&self, at: &Address<'_>) -> Result<Target, Refusal> {
         let context = self.context(Caller::Owner);
         let found = self.change(|state| state.target(at.region, at.namespace, at.function, at.qualifier, &context));
         found.await.unwrap_or_else(|| refuse("InternalError", "the store did not take the change"))
@@ -44,21 +44,34 @@ impl Cloud {
         attempt: i64,
         event: Bytes,
     ) -> (Run, Option<Record>) {
-        self.runner.records.begin(Record {
-            function: target.function(),
-            request_id: id.to_owned(),
-            started_ms: now_ms(),
-            attempt,
-            memory_mb: target.config.memory_mb,
-            run: None,
-        });
+        self.runner.records.begin(begun(target, id, attempt));
         let run = self.runner.run(self, target, id, event).await;
         let record = self.runner.records.end(id, attempt, run.clone());
         (run, record)
     }
 
+    /// Passes a request on to an HTTP function and keeps its record; to its end even when the caller goes away.
+    /// `None` when the cloud stops meanwhile.
+    pub(crate) async fn web_to_end(
+        self: &Arc<Self>,
+        target: Target,
+        id: &str,
+        request: WebRequest,
+    ) -> Option<(Run, Option<WebAnswer>)> {
+        let (done, wait) = tokio::sync::oneshot::channel();
+        let (cloud, id) = (self.clone(), id.to_owned());
+        self.background(async move {
+            cloud.runner.records.begin(begun(&target, &id, 0));
+            let (run, answer) = cloud.runner.web(&cloud, &target, &id, request).await;
+            cloud.runner.records.end(&id, 0, run.clone());
+            // Nobody listens any more when the caller has gone away; the record stays.
+            let _ = done.send((run, answer));
+        });
+        wait.await.ok()
+    }
+
     /// Runs one event to its end even when the caller goes away. `None` when the cloud stops meanwhile.
-    pub(super) async fn run_to_end(
+    pub(crate) async fn run_to_end(
         self: &Arc<Self>,
         target: Target,
         id: &str,
@@ -152,5 +165,16 @@ impl Cloud {
             }
             last = now;
         }
+    }
+}
+
+fn begun(target: &Target, id: &str, attempt: i64) -> Record {
+    Record {
+        function: target.function(),
+        request_id: id.to_owned(),
+        started_ms: now_ms(),
+        attempt,
+        memory_mb: target.config.memory_mb,
+        run: None,
     }
 }

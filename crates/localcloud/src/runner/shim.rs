@@ -9,7 +9,7 @@ use crate::state::scf::Target;
 /// Program and arguments, or why the runtime does not run here.
 pub(super) fn command(target: &Target, code: &Path, root: &Path) -> Result<(PathBuf, Vec<OsString>), String> {
     if target.kind == "HTTP" {
-        return Err("the local cloud does not run functions of type HTTP".to_owned());
+        return Err("a function of type HTTP takes requests on its function URL, not events".to_owned());
     }
     let (program, name, text) = match target.runtime.as_str() {
         "CustomRuntime" => return Ok((code.join("bootstrap"), Vec::new())),

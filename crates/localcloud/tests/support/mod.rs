@@ -105,6 +105,20 @@ impl Client {
         signed: &str,
         query: Option<&str>,
     ) -> Raw {
+        self.sign_path("/", service, action, members, at, signed, query)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a signature")]
+    pub(crate) fn sign_path(
+        &self,
+        path: &str,
+        service: &str,
+        action: &str,
+        members: &Value,
+        at: u64,
+        signed: &str,
+        query: Option<&str>,
+    ) -> Raw {
         let version = match service {
             "scf" => "2018-04-16",
             "cam" => "2019-01-16",
@@ -134,8 +148,11 @@ impl Client {
                 format!("{name}:{}\n", value.expect("a signed header is sent").1.trim().to_lowercase())
             })
             .collect();
-        let canonical =
-            format!("{method}\n/\n{}\n{block}\n{signed}\n{}", query.unwrap_or_default(), hex(&Sha256::digest(&body)));
+        let canonical = format!(
+            "{method}\n{path}\n{}\n{block}\n{signed}\n{}",
+            query.unwrap_or_default(),
+            hex(&Sha256::digest(&body))
+        );
         let date = jiff::Timestamp::from_second(at.cast_signed()).expect("a time").strftime("%Y-%m-%d").to_string();
         let scope = format!("{date}/{service}/tc3_request");
         let to_sign = format!("TC3-HMAC-SHA256\n{at}\n{scope}\n{}", hex(&Sha256::digest(canonical.as_bytes())));
@@ -163,7 +180,21 @@ impl Client {
 pub(crate) struct HttpAnswer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// A header's value, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
 }
 
 /// One request and its answer; an answer that ends early is an error.
@@ -191,18 +222,17 @@ pub(crate) async fn exchange(
     let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(early)?;
     let head = String::from_utf8_lossy(&bytes[..split]).into_owned();
     let body = bytes[split + 4..].to_vec();
-    let header = |name: &str| {
-        head.lines().find_map(|line| {
-            let (header, value) = line.split_once(':')?;
-            header.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-        })
-    };
-    if header("content-length").and_then(|length| length.parse().ok()).is_some_and(|length: usize| body.len() < length)
-    {
+    let headers = head.lines().filter_map(|line| line.split_once(':'));
+    let headers: Vec<(String, String)> =
+        headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(early)?;
+    let mut answer = HttpAnswer { status, content_type: String::new(), headers, body };
+    answer.content_type = answer.header("content-type").to_owned();
+    let promised = answer.header("content-length").parse().unwrap_or(0);
+    if method != "HEAD" && answer.body.len() < promised {
         return Err(early());
     }
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(early)?;
-    Ok(HttpAnswer { status, content_type: header("content-type").unwrap_or_default(), body })
+    Ok(answer)
 }
 
 pub(crate) fn outcome(body: &[u8]) -> Outcome {
@@ -246,6 +276,76 @@ pub(crate) fn zip(files: &[(&str, u32, &str)]) -> Vec<u8> {
 pub(crate) fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// A custom runtime in bash, with nothing but its own sockets. What an event says decides what it does.
+pub(crate) const BOOTSTRAP: &str = r#"#!/bin/bash
+export LC_ALL=C
+call() {
+  exec 3<>"/dev/tcp/$1/$2"
+  printf '%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' "$3" "$4" "${#5}" "$5" >&3
+  answer=$(cat <&3)
+  exec 3>&-
+}
+runtime() { call "$SCF_RUNTIME_API" "$SCF_RUNTIME_API_PORT" "$1" "/runtime/$2" "$3"; }
+[ "$MODE" = "never-ready" ] && sleep 60
+[ "$MODE" = "gone" ] && exit 7
+echo "cold start"
+runtime POST init/ready " "
+count=0
+while true; do
+  runtime GET invocation/next ""
+  event=$(sed '1,/^\r$/d' <<<"$answer")
+  count=$((count + 1))
+  echo "event $count: $event"
+  case "$event" in
+    *httpMethod*/created*) runtime POST invocation/response \
+      '{"statusCode":201,"headers":{"Content-Type":"text/html","X-Made":"yes"},"body":"<b>made</b>"}' ;;
+    *httpMethod*/broken*) runtime POST invocation/response '{"statusCode":"many"}' ;;
+    *httpMethod*/fail*) runtime POST invocation/error "it went wrong" ;;
+    *httpMethod*) runtime POST invocation/response "$event" ;;
+    *spin*) while true; do :; done ;;
+    *loud*) yes 0123456789abcdef0123456789abcdef0123456789abcdef | head -c 10000000
+      head -c 100000 /dev/zero | tr '\0' x
+      runtime POST invocation/response '"said"' ;;
+    *fork*) number=${event//[^0-9]/}; sleep "$number" & setsid sleep "$number" & sleep 60 ;;
+    *crowd*) for _ in {1..1200}; do sleep 60 & done; sleep 60 ;;
+    *feed*) { filling=$(head -c 200000000 /dev/zero | tr '\0' x); sleep 60; } & sleep 60 ;;
+    *crash*) kill -SEGV $$ ;;
+    *leave*) exit 3 ;;
+    *hang*) sleep 60 ;;
+    *grow*) filling=$(head -c 200000000 /dev/zero | tr '\0' x); sleep 60 ;;
+    *fail*) runtime POST invocation/error "it went wrong" ;;
+    *tell*) call "${WECOM_HOST%:*}" "${WECOM_HOST#*:}" POST "/cgi-bin/webhook/send?key=group-1" \
+      "{\"msgtype\":\"text\",\"text\":{\"content\":\"task done\"}}"
+      runtime POST invocation/response '"told"' ;;
+    *who*) runtime POST invocation/response "\"$SCF_FUNCTIONNAME $TENCENTCLOUD_REGION $_HANDLER ${TENCENTCLOUD_SECRETID:+role}\"" ;;
+    *wait*) sleep 0.3; runtime POST invocation/response '"waited"' ;;
+    *) runtime POST invocation/response "{\"count\":$count}" ;;
+  esac
+done
+"#;
+
+/// Whether a process is alive that has this word in its command line.
+pub(crate) fn is_running(word: &str) -> bool {
+    let table = std::fs::read_dir("/proc").expect("a process table").flatten();
+    table
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .any(|line| line.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes()))
+}
+
+/// Waits until a process is alive that has this word in its command line, or until none is.
+pub(crate) async fn wait_running(word: &str, alive: bool) {
+    while is_running(word) != alive {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A number that no other test's process carries.
+pub(crate) fn token() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{}{:03}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The smallest package that deploys.

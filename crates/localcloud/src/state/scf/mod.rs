@@ -13,6 +13,7 @@ mod package;
 mod target;
 mod trigger;
 mod trigger_desc;
+mod url;
 mod version;
 mod view;
 
@@ -30,6 +31,7 @@ pub(crate) use namespace::Namespace;
 pub(crate) use package::{MAX_UNPACKED, Packages};
 pub(crate) use target::Target;
 pub(crate) use trigger::Trigger;
+pub(crate) use url::FunctionUrl;
 pub(crate) use version::Version;
 
 /// A function's status (status page 583/115197).
