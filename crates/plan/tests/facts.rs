@@ -97,7 +97,7 @@ fn every_cited_fact_has_its_section() {
         for cited in citations(&text) {
             match cited {
                 Ok(cited) => {
-                    assert!(headings.contains(&cited), "{file} cites {cited}: docs/facts.md has no such section")
+                    assert!(headings.contains(&cited), "{file} cites {cited}: docs/facts.md has no such section");
                 }
                 Err(number) => panic!("{file} cites facts {number}: say of which part, such as `facts SCF {number}`"),
             }
