@@ -131,7 +131,7 @@ pub struct FunctionResource {
     pub function: Function,
     /// What it runs, as declared.
     pub code: CodeDeclaration,
-    /// Digest of what it runs; set by [`Stack::set_code_digest`] for code on this machine.
+    /// Digest of what it runs; set by [`Stack::set_code_digests`] for code on this machine.
     pub code_digest: Option<String>,
     /// Whether an existing one is taken.
     pub adopt: Adopt,
@@ -288,10 +288,12 @@ impl FunctionResource {
 }
 
 impl Stack {
-    /// Sets the digest of code on this machine; 16 of its hex digits identify the code.
-    pub fn set_code_digest(&mut self, function: &ResourceAddress, digest: &str) {
-        if let Some(found) = self.functions.iter_mut().find(|f| &f.address == function) {
-            found.code_digest = Some(digest.chars().take(16).collect());
+    /// Sets the digests of code on this machine; 16 of its hex digits identify a function's code.
+    pub fn set_code_digests(&mut self, digests: &BTreeMap<ResourceAddress, String>) {
+        for function in &mut self.functions {
+            if let Some(digest) = digests.get(&function.address) {
+                function.code_digest = Some(digest.chars().take(16).collect());
+            }
         }
     }
 

@@ -42,7 +42,7 @@ codes! {
     Syntax "P003" "the file is not valid YAML or TOML" "Mend the place named; everything after it was not looked at.";
     DuplicateKey "P004" "a key stands twice" "Keep one of the two; the later one would silently win elsewhere.";
     TooDeep "P005" "the file nests too deeply" "Manifests need fewer than 10 levels; 64 are read.";
-    TooLarge "P006" "the file is too large" "A manifest may have 1 MiB and 100,000 values, aliases counted as often as they are used.";
+    TooLarge "P006" "the file is too large" "A manifest may have 8 MiB and 1,000,000 values, aliases counted as often as they are used.";
     UnsupportedSyntax "P007" "this YAML feature is not for manifests" "Use plain mappings, lists and scalars: no tags, no merge keys, one document a file.";
     Empty "P008" "the file declares nothing" "Start with `stack: NAME`, or run `provision init`.";
     UnknownKey "P010" "no such key" "See docs/manifest.md for the keys of each part.";

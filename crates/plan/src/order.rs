@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::Kind;
 use crate::change::{Action, Change};
-use crate::desired::{RoleKind, Stack};
+use crate::desired::{FunctionResource, RoleKind, Stack};
 use crate::diagnostic::Severity;
-use crate::observed::Observed;
+use crate::observed::{FunctionKey, Observed};
 use crate::plan::{Decided, Plan};
 use crate::resource::role::Preset;
 use crate::step::{PolicyRef, Step};
@@ -23,6 +23,9 @@ struct Node {
     frees: BTreeSet<Token>,
     waits_for: BTreeSet<Token>,
 }
+
+/// Declared functions by where they live.
+type Declared<'a> = BTreeMap<FunctionKey, &'a FunctionResource>;
 
 /// Something that one change brings about or lets go, and another waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,19 +45,14 @@ enum Token {
 /// Puts decisions into a plan.
 pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Vec<Decided>) -> Plan {
     let mut plan = Plan::default();
+    let declared: BTreeMap<FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (f.key(), f)).collect();
     let mut nodes = Vec::new();
     for mut item in decided {
+        let refused = item.decision.findings.iter().any(|f| f.severity == Severity::Error);
         plan.findings.append(&mut item.decision.findings);
         match item.decision.action {
-            Some(action) => nodes.push(node(stack, observed, item, action)),
-            None => {
-                plan.unchanged += usize::from(
-                    !plan
-                        .findings
-                        .iter()
-                        .any(|f| f.severity == Severity::Error && f.address.as_deref() == Some(item.address.as_str())),
-                );
-            }
+            Some(action) => nodes.push(node(stack, &declared, observed, item, action)),
+            None => plan.unchanged += usize::from(!refused),
         }
     }
     nodes.sort_by(|a, b| (phase(a), &a.decided.address).cmp(&(phase(b), &b.decided.address)));
@@ -112,7 +110,7 @@ fn use_of(token: Token) -> Token {
     Token::UseOf(Box::new(token))
 }
 
-fn node(stack: &Stack, observed: &Observed, decided: Decided, action: Action) -> Node {
+fn node(stack: &Stack, declared: &Declared<'_>, observed: &Observed, decided: Decided, action: Action) -> Node {
     let kind = decided.address.kind();
     let mut node = Node {
         kind,
@@ -166,13 +164,13 @@ fn node(stack: &Stack, observed: &Observed, decided: Decided, action: Action) ->
                 }
             }
         }
-        Kind::Function => function_tokens(stack, observed, &mut node, gone),
-        Kind::Trigger => trigger_tokens(stack, observed, &mut node, gone),
+        Kind::Function => function_tokens(stack, declared, observed, &mut node, gone),
+        Kind::Trigger => trigger_tokens(stack, declared, observed, &mut node, gone),
     }
     node
 }
 
-fn function_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: bool) {
+fn function_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, node: &mut Node, gone: bool) {
     let Some(key) = node.decided.function.clone() else { return };
     let name = key.to_string();
     if gone {
@@ -185,7 +183,7 @@ fn function_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: bo
         if stack.roles.iter().any(|r| matches!(r.kind, RoleKind::Preset(Preset::Scf))) {
             node.needs.insert(Token::Role(Preset::Scf.role_name().to_owned()));
         }
-        if let Some(resource) = stack.functions.iter().find(|f| f.key() == key) {
+        if let Some(resource) = declared.get(&key) {
             node.needs.insert(Token::Role(resource.function.role.clone()));
         }
     }
@@ -200,7 +198,7 @@ fn function_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: bo
     }
 }
 
-fn trigger_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: bool) {
+fn trigger_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, node: &mut Node, gone: bool) {
     let Some(key) = node.decided.function.clone() else { return };
     let function = key.to_string();
     let mut kinds = BTreeSet::new();
@@ -231,7 +229,7 @@ fn trigger_tokens(stack: &Stack, observed: &Observed, node: &mut Node, gone: boo
             _ => {}
         }
     }
-    let function_goes = gone && !stack.functions.iter().any(|f| f.key() == key);
+    let function_goes = gone && !declared.contains_key(&key);
     if function_goes {
         node.frees.insert(Token::Function(function));
         return;

@@ -285,9 +285,10 @@ fn decide_function(
 /// MPS event types that this plan unbinds from functions of the stack, and from which.
 fn released_bindings(stack: &Stack, observed: &Observed, context: Context<'_>) -> BTreeMap<String, FunctionKey> {
     let mut released = BTreeMap::new();
+    let by_key: BTreeMap<FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (f.key(), f)).collect();
     for (key, present) in &observed.functions {
         let Some(present) = present else { continue };
-        let declared = stack.functions.iter().find(|f| &f.key() == key);
+        let declared = by_key.get(key);
         if declared.is_none()
             && decide::undeclared_function(context, key, present).is_none_or(|(_, d, _)| d.action.is_none())
         {
@@ -334,9 +335,10 @@ fn decide_undeclared(
             take(decide::undeclared_namespace(context, region, name, present), region, None);
         }
     }
+    let declared: BTreeSet<FunctionKey> = stack.functions.iter().map(FunctionResource::key).collect();
     for (key, present) in &observed.functions {
         let Some(present) = present else { continue };
-        if stack.functions.iter().any(|f| &f.key() == key) {
+        if declared.contains(key) {
             continue;
         }
         let Some((address, decision, origin)) = decide::undeclared_function(context, key, present) else { continue };

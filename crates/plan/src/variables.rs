@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::syntax::{Node, Taint, Value};
+use crate::syntax::{MAX_EXPANDED, Node, Taint, Value};
 
 /// What the outside gives for variables, already ordered by precedence within each map.
 #[derive(Default, Clone)]
@@ -34,6 +34,8 @@ pub struct Variables {
     declared: BTreeMap<String, Variable>,
     environment: BTreeMap<String, String>,
     secrets: BTreeSet<String>,
+    /// Bytes that interpolation made so far.
+    expanded: usize,
 }
 
 /// What may stand in an interpolation at this place.
@@ -155,12 +157,19 @@ impl Variables {
                     .help("write `$${` for a literal `${`"));
             };
             let (value, sensitive) = self.resolve(body[..end].trim(), scope)?;
+            if self.expanded + out.len() + value.len() > MAX_EXPANDED {
+                let message = format!("variables expand this file to more than {MAX_EXPANDED} bytes");
+                return Err(
+                    Diagnostic::error(Code::TooLarge, message).help("manifests are small: shorten the variable")
+                );
+            }
             out.push_str(&value);
             taint.interpolated = true;
             taint.sensitive |= sensitive;
             rest = &body[end + 1..];
         }
         out.push_str(rest);
+        self.expanded += out.len();
         Ok((out, taint))
     }
 

@@ -50,40 +50,48 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
     let (mut run, command) = prepare(cli, world);
     let code = runtime.block_on(async {
         let stop = Stop::default();
-        if !matches!(command, Command::Local(_)) {
-            tokio::spawn(watch_signals(
-                stop.clone(),
-                matches!(command, Command::Apply(_) | Command::Destroy(_) | Command::Package(_)),
-            ));
+        if matches!(command, Command::Apply(_) | Command::Destroy(_) | Command::Package(_)) {
+            // These finish what is in flight and report; the second signal ends the process.
+            tokio::spawn(watch_signals(stop.clone()));
+            return carry_out(&mut run, &command, &stop).await;
         }
-        match &command {
-            Command::Validate => commands::validate::run(&mut run),
-            Command::Plan(arguments) => commands::plan::run(&mut run, arguments).await,
-            Command::Apply(arguments) => {
-                commands::apply::run(&mut run, &arguments.apply, arguments.plan_file.as_deref(), false, &stop).await
-            }
-            Command::Destroy(arguments) => commands::apply::run(&mut run, arguments, None, true, &stop).await,
-            Command::Drift => commands::drift::run(&mut run).await,
-            Command::Package(arguments) => commands::package::run(&mut run, arguments, &stop),
-            Command::Invoke(arguments) => commands::invoke::run(&mut run, arguments).await,
-            Command::Logs(arguments) => commands::logs::run(&mut run, arguments).await,
-            Command::Event(arguments) => commands::event::run(&mut run, arguments).await,
-            Command::Local(arguments) => commands::local::run(&mut run, arguments).await,
-            Command::Explain(arguments) => commands::explain::run(&mut run, arguments),
+        if matches!(command, Command::Local(_)) {
+            return carry_out(&mut run, &command, &stop).await;
         }
+        tokio::select! {
+            code = carry_out(&mut run, &command, &stop) => Some(code),
+            () = signals::stopped() => None,
+        }
+        .unwrap_or_else(|| run.fail(&CommandError::Interrupted, None, &[]))
     });
     // A prompt or a call that hangs must not keep the process.
     runtime.shutdown_background();
     code
 }
 
-/// The first signal asks for a clean stop, the second one ends the process. Commands that write nothing end at once.
-async fn watch_signals(stop: Stop, clean: bool) {
-    signals::stopped().await;
-    if clean {
-        stop.ask();
-        signals::stopped().await;
+async fn carry_out(run: &mut Run, command: &Command, stop: &Stop) -> u8 {
+    match command {
+        Command::Validate => commands::validate::run(run),
+        Command::Plan(arguments) => commands::plan::run(run, arguments).await,
+        Command::Apply(arguments) => {
+            commands::apply::run(run, &arguments.apply, arguments.plan_file.as_deref(), false, stop).await
+        }
+        Command::Destroy(arguments) => commands::apply::run(run, arguments, None, true, stop).await,
+        Command::Drift => commands::drift::run(run).await,
+        Command::Package(arguments) => commands::package::run(run, arguments, stop),
+        Command::Invoke(arguments) => commands::invoke::run(run, arguments).await,
+        Command::Logs(arguments) => commands::logs::run(run, arguments).await,
+        Command::Event(arguments) => commands::event::run(run, arguments).await,
+        Command::Local(arguments) => commands::local::run(run, arguments).await,
+        Command::Explain(arguments) => commands::explain::run(run, arguments),
     }
+}
+
+/// The first signal asks for a clean stop, the second one ends the process.
+async fn watch_signals(stop: Stop) {
+    signals::stopped().await;
+    stop.ask();
+    signals::stopped().await;
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 

@@ -223,7 +223,7 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
 fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
     let tree = &loaded.tree;
     let mut known: BTreeMap<String, Result<String, String>> = BTreeMap::new();
-    let mut digests = Vec::new();
+    let mut digests = BTreeMap::new();
     for function in &loaded.stack.functions {
         if function.code_digest.is_some() {
             continue;
@@ -237,12 +237,10 @@ fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
             }
         });
         if let Ok(digest) = found {
-            digests.push((function.address.clone(), digest.clone()));
+            digests.insert(function.address.clone(), digest.clone());
         }
     }
-    for (address, digest) in digests {
-        loaded.stack.set_code_digest(&address, &digest);
-    }
+    loaded.stack.set_code_digests(&digests);
 }
 
 /// Functions that declare the same code share its digest and its package.

@@ -131,6 +131,10 @@ impl Story {
         let report: Json =
             serde_json::from_str(&first.stdout).map_err(|e| format!("the report is no JSON ({e}): {first:?}"))?;
         let outcomes = report["stacks"][0]["outcomes"].as_array().cloned().unwrap_or_default();
+        let is_refusal = |(action, ended): &(String, String)| *action == case.action && ended == "UnauthorizedOperation";
+        if case.fault == "refused" && !cloud.calls().iter().any(is_refusal) {
+            return Err("the fault was not played: the run does not repeat itself".to_owned());
+        }
         let applied = outcomes.iter().filter(|o| text(&o["outcome"]) == "applied").count();
         let all_applied = !outcomes.is_empty() && applied == outcomes.len();
         match first.code {

@@ -7,10 +7,12 @@ mod yaml_text;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
-/// Largest manifest file read, in bytes. Ours: far above any real one, small enough to parse in milliseconds.
-pub const MAX_BYTES: usize = 1 << 20;
-/// Most nodes one file may hold after aliases are expanded. Ours.
-pub const MAX_NODES: usize = 100_000;
+/// Largest manifest file read, in bytes. Ours: enough for 10,000 functions.
+pub const MAX_BYTES: usize = 8 << 20;
+/// Most nodes one file may hold after aliases are expanded. Ours: 10,000 functions with everything set.
+pub const MAX_NODES: usize = 1_000_000;
+/// Most bytes of text after aliases and variables are expanded. Ours: manifests of pull requests are not trusted.
+pub const MAX_EXPANDED: usize = 32 << 20;
 /// Deepest nesting read. Ours: the schema needs fewer than 10 levels, policy documents a few more.
 pub const MAX_DEPTH: usize = 64;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, Span as YamlSpan, Tag};
 
-use super::{Key, MAX_DEPTH, MAX_NODES, Node, Taint, Value, duplicates};
+use super::{Key, MAX_DEPTH, MAX_EXPANDED, MAX_NODES, Node, Taint, Value, duplicates};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 
@@ -20,6 +20,8 @@ struct Builder<'t> {
     stack: Vec<Frame>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
+    /// Bytes of text that aliases added or anchors keep.
+    expanded: usize,
     documents: usize,
     root: Option<Node>,
     findings: Vec<Diagnostic>,
@@ -32,6 +34,7 @@ pub(super) fn parse(text: &str, file: FileId) -> Result<Node, Vec<Diagnostic>> {
         stack: Vec::new(),
         anchors: HashMap::new(),
         nodes: 0,
+        expanded: 0,
         documents: 0,
         root: None,
         findings: Vec::new(),
@@ -98,7 +101,7 @@ impl Builder<'_> {
                     _ => Value::Scalar { text: text.into_owned(), quoted },
                 };
                 let node = Node { span: at, value, taint: Taint::default() };
-                self.remember(anchor, &node, 1);
+                self.remember(anchor, &node, 1)?;
                 self.add(node, 1)?;
             }
             Event::Alias(anchor) => {
@@ -107,7 +110,12 @@ impl Builder<'_> {
                         Diagnostic::error(Code::Syntax, "YAML: an alias to a value that is not complete").at(at)
                     );
                 };
-                let (mut node, size) = (node.clone(), *size);
+                let size = *size;
+                self.expanded += bytes(node);
+                if self.expanded > MAX_EXPANDED {
+                    return Err(too_much(at));
+                }
+                let mut node = node.clone();
                 // The use is where a reader has to look; the anchor may stand far away.
                 node.span = at;
                 if self.nodes + size > MAX_NODES {
@@ -153,7 +161,7 @@ impl Builder<'_> {
                 };
                 if anchor != 0 {
                     let size = size(&node);
-                    self.remember(anchor, &node, size);
+                    self.remember(anchor, &node, size)?;
                 }
                 // Its parts are counted already.
                 self.add(node, 1)?;
@@ -164,10 +172,16 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node, size: usize) {
+    /// Keeps an anchored node. Anchors within anchors are kept twice, so what is kept counts too.
+    fn remember(&mut self, anchor: usize, node: &Node, size: usize) -> Result<(), Diagnostic> {
         if anchor != 0 {
+            self.expanded += bytes(node) + size * std::mem::size_of::<Node>();
+            if self.expanded > MAX_EXPANDED {
+                return Err(too_much(node.span));
+            }
             self.anchors.insert(anchor, (node.clone(), size));
         }
+        Ok(())
     }
 
     fn push(&mut self, frame: Frame, at: Span) -> Result<(), Diagnostic> {
@@ -202,6 +216,22 @@ impl Builder<'_> {
             },
         }
         Ok(())
+    }
+}
+
+fn too_much(at: Span) -> Diagnostic {
+    Diagnostic::error(Code::TooLarge, format!("aliases expand this file to more than {MAX_EXPANDED} bytes"))
+        .at(at)
+        .help("write the values out; manifests are small")
+}
+
+/// Bytes of text below a node.
+fn bytes(node: &Node) -> usize {
+    match &node.value {
+        Value::Null => 0,
+        Value::Scalar { text, .. } => text.len(),
+        Value::List(items) => items.iter().map(bytes).sum(),
+        Value::Map(entries) => entries.iter().map(|(k, v)| k.text.len() + bytes(v)).sum(),
     }
 }
 

@@ -45,6 +45,6 @@ fn identify(stack: &mut Stack) {
         })
         .collect();
     for (address, digest) in digests {
-        stack.set_code_digest(&address, &digest);
+        stack.set_code_digests(&[(address.clone(), digest.clone())].into());
     }
 }

@@ -6,12 +6,20 @@ use serde_json::json;
 
 use super::Run;
 use crate::error::exit;
+use crate::load;
 
 /// Runs it.
 pub(crate) fn run(run: &mut Run) -> u8 {
-    let loaded = match run.load() {
+    let loaded = match load::load(&run.global, &run.world, &run.ui.secrets) {
         Ok(loaded) => loaded,
-        Err(code) => return code,
+        Err(error) => {
+            if run.is_json() {
+                let document = json!({ "format_version": json::FORMAT_VERSION, "valid": false, "diagnostics": [], "error": error.json() });
+                run.ui.json(&document);
+            }
+            run.explain_error(&error);
+            return error.exit_code();
+        }
     };
     let errors = loaded.errors();
     let warnings = loaded.findings.iter().filter(|f| f.severity == Severity::Warning).count();

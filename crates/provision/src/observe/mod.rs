@@ -124,7 +124,7 @@ async fn functions(
     }))
     .await?;
 
-    let declared: BTreeSet<FunctionKey> = stack.functions.iter().map(FunctionResource::key).collect();
+    let declared: BTreeMap<FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (f.key(), f)).collect();
     let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.iter().map(|k| (k.clone(), None)).collect();
     for (region, namespace, rows) in &rows {
         for row in rows {
@@ -137,30 +137,26 @@ async fn functions(
             let marked =
                 mark::split(row.description.as_deref().unwrap_or("")).1.is_some_and(|m| m.identity == identity);
             let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
-            if marked || owned || declared.contains(&key) || wanted.contains_key(&key) {
+            if marked || owned || declared.contains_key(&key) || wanted.contains_key(&key) {
                 wanted.insert(key, row.reserved_concurrency_mem);
             }
         }
     }
-    for key in &declared {
+    for key in declared.keys() {
         observed.functions.insert(key.clone(), None);
     }
+    let declared = &declared;
     let found = try_join_all(wanted.iter().map(|(key, reserved)| async move {
-        let declares_reservation =
-            stack.functions.iter().any(|f| &f.key() == key && f.function.reserved_concurrency.is_some());
+        let function = declared.get(key).map(|f| &f.function);
         let ask = Ask {
-            reserved: declares_reservation || reserved.is_some_and(|r| r > 0),
-            asynchronous: wants_async(stack, key),
+            reserved: function.is_some_and(|f| f.reserved_concurrency.is_some()) || reserved.is_some_and(|r| r > 0),
+            asynchronous: function.is_some_and(|f| f.asynchronous.is_some()),
         };
         function_at_rest(client, key, ask).await.map(|f| (key.clone(), f))
     }))
     .await?;
     observed.functions.extend(found);
     Ok(())
-}
-
-fn wants_async(stack: &Stack, key: &FunctionKey) -> bool {
-    stack.functions.iter().any(|f| &f.key() == key && f.function.asynchronous.is_some())
 }
 
 /// Which of the slower reads a function needs.
