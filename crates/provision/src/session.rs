@@ -79,7 +79,8 @@ impl Session {
             Rate::Documented => RateMode::Documented,
         };
         if global.verbose > 0 {
-            config.on_call = Some(Arc::new(say_call));
+            let secrets = secrets.clone();
+            config.on_call = Some(Arc::new(move |call: &CallRecord| say_call(call, &secrets)));
         }
         let local =
             config.endpoint.as_ref().filter(|_| local).and_then(|u| Some(format!("{}:{}", u.host_str()?, u.port()?)));
@@ -148,11 +149,7 @@ async fn local_cloud(world: &World, account: Option<&str>) -> Result<(Url, Optio
 }
 
 /// One line per call on stderr. Never bodies.
-#[expect(
-    clippy::print_stderr,
-    reason = "calls end on any thread; a line is written whole and holds no value of a request"
-)]
-fn say_call(call: &CallRecord) {
+fn say_call(call: &CallRecord, secrets: &Secrets) {
     let region = call.region.as_deref().unwrap_or("-");
     let outcome = match &call.outcome {
         Outcome::Done => "ok",
@@ -162,13 +159,14 @@ fn say_call(call: &CallRecord) {
         _ => "?",
     };
     let request = call.request_id.as_deref().unwrap_or("-");
-    // A reader of stderr that went away must not stop an apply.
-    let _ = writeln!(
-        std::io::stderr().lock(),
+    // Even a region may be the value of a sensitive variable.
+    let line = secrets.filter(&format!(
         "call {} {} {region} try {} {outcome} {} ms {request}",
         call.service,
         call.action,
         call.attempt,
         call.duration.as_millis()
-    );
+    ));
+    // A reader of stderr that went away must not stop an apply.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
