@@ -43,9 +43,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments, world),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(_) => return exit::FAILED,
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
+        return exit::FAILED;
     };
     let (mut run, command) = prepare(cli, world);
     let code = runtime.block_on(async {

@@ -224,7 +224,7 @@ pub(crate) fn update_configuration(
             Member::Vpc => request.vpc_config = Some(vpc(function)),
             Member::PublicNet => request.public_net_config = Some(public_net(function)),
             Member::Intranet => {
-                request.intranet_config = Some(scf::IntranetConfigIn { ip_fixed: function.fixed_intranet_ip.into() })
+                request.intranet_config = Some(scf::IntranetConfigIn { ip_fixed: function.fixed_intranet_ip.into() });
             }
             Member::Layers => request.layers = Some(layers(function)),
             Member::Log => {
