@@ -319,6 +319,12 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         "action definition",
     ),
     behaviour(
+        "tag.by-tags",
+        Documented,
+        "DescribeResourcesByTags lists resources that have every key of TagFilters with one of its values.",
+        "action definition; that keys are joined by AND is assumed",
+    ),
+    behaviour(
         "tag.limits",
         Documented,
         "50 tags a resource, 1,000 keys, 1,000 values a key, 10 resources and tags a call.",
@@ -346,7 +352,19 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         "run.limits",
         Documented,
         "Init timeout, timeout and memory are enforced; an instance that breaks one is stopped.",
-        "status code page; memory is the process's resident size, looked at every 20 ms",
+        "status code page; memory is the resident size, of the first process every 20 ms and of all together every 100 ms",
+    ),
+    behaviour(
+        "run.processes",
+        Documented,
+        "1,024 open files a process, 1,024 processes and threads an instance.",
+        "quota page 583/11637; that more end the instance is assumed",
+    ),
+    behaviour(
+        "run.leftovers",
+        Assumed,
+        "Every process of an instance ends with it: its group, and whatever left the group but carries `LOCAL_CLOUD_INSTANCE` in its environment. What a killed local cloud left running ends when its store is opened again.",
+        "our choice: the platform ends a machine, here is none",
     ),
     behaviour(
         "run.exit",
@@ -369,8 +387,8 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     behaviour(
         "run.logs",
         Documented,
-        "Logs have START, the output, Response or ERROR, END and Report lines; 5,000 lines and 1 MB a request.",
-        "log structure page",
+        "Logs have START, the output, Response or ERROR, END and Report lines; 8 KB a line, 5,000 lines and 1 MB a request. A last line says how much was cut.",
+        "log structure page; the last line is ours",
     ),
     behaviour(
         "run.logs-action",
@@ -412,7 +430,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     behaviour(
         "run.languages",
         Assumed,
-        "Python 3 and Node.js functions run with the machine's own program; other runtimes, HTTP functions, function URLs, images and code in COS do not run.",
+        "Python 3 and Node.js functions run with the machine's own program; other runtimes, images and code in COS do not run.",
         "our choice",
     ),
     behaviour(
@@ -426,6 +444,90 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         Observed,
         "An MPS event reaches the function that holds its type as an asynchronous invocation.",
         "trigger page",
+    ),
+    behaviour(
+        "url.address",
+        Assumed,
+        "A function URL answers at `/_url/TRIGGER/...` and to requests that carry its documented host, `APPID-TRIGGER.REGION.tencentscf.com` or the intranet form; the address in TriggerDesc stays the documented one.",
+        "page 583/96099 for the hosts; the path is ours, as this machine has no such names",
+    ),
+    behaviour(
+        "url.event",
+        Documented,
+        "An event function gets httpMethod, path, headers (with x-scf-remote-addr), queryString and body.",
+        "pages 583/96099 and 583/69491; assumed: isBase64Encoded comes with a body that is no text, lists with repeated names, and the API gateway members with ApiGwCompatible",
+    ),
+    behaviour(
+        "url.response",
+        Documented,
+        "An answer with statusCode becomes that response (headers, body, isBase64Encoded); any other answer is the body of a 200.",
+        "same pages; the content type of other answers is assumed",
+    ),
+    behaviour(
+        "url.failure",
+        Assumed,
+        "A failure is the platform's status code as HTTP status (430, 433, 439, 446, ...) with errorCode, errorMessage, requestId and statusCode as JSON; `X-Scf-Request-Id` is on every answer.",
+        "status code page for the numbers",
+    ),
+    behaviour(
+        "url.auth",
+        Documented,
+        "AuthType CAM takes requests signed with TC3-HMAC-SHA256 for service scf: 401 without a signature, 403 with a wrong one.",
+        "pages 583/96100 and 583/69493; assumed: the statuses, that the signature may cover `/` or the path, and that policies are not looked at",
+    ),
+    behaviour(
+        "url.closed",
+        Assumed,
+        "A switched-off trigger, or a side (EnableExtranet, EnableIntranet) that is off, is 403; an unknown URL is 404.",
+        "statuses are not published",
+    ),
+    behaviour(
+        "url.cors",
+        Documented,
+        "CorsConfig answers preflights with 204 before any check of signatures and marks every answer; its word replaces the function's.",
+        "trigger description page; the details are assumed",
+    ),
+    behaviour(
+        "url.limits",
+        Documented,
+        "A request and an answer hold 6 MB, an HTTP function's headers 4 KB: 406 and 407.",
+        "quota page 583/11637, HTTP function pages; that headers are 407 is assumed",
+    ),
+    behaviour(
+        "web.start",
+        Documented,
+        "An HTTP function's `scf_bootstrap` is ready when it listens, on all addresses: 405 when it ends before, 446 when nothing listens within the init timeout.",
+        "HTTP function pages, status code page",
+    ),
+    behaviour(
+        "web.port",
+        Assumed,
+        "`PORT` and `_SCF_SERVER_PORT` give the port to listen on; a server that ignores them may have 9000, if no other program has.",
+        "9000 is documented; instances on one machine cannot share it",
+    ),
+    behaviour(
+        "web.headers",
+        Documented,
+        "Requests carry X-Scf-Request-Id, -Memory, -Timeout, -Version, -Name, -Namespace, -Region, -Appid and -Uin; what a caller sends under these names is dropped.",
+        "HTTP function pages; MB and milliseconds are assumed",
+    ),
+    behaviour(
+        "web.instance",
+        Assumed,
+        "An HTTP function has one instance here. It takes as many requests at once as InstanceConcurrencyConfig says (static: MaxConcurrency, dynamic: 100, none: 1); others wait, up to the timeout, then 432.",
+        "the platform starts more instances",
+    ),
+    behaviour(
+        "web.whole",
+        Assumed,
+        "Answers are passed on when they are whole; there are no WebSockets.",
+        "our choice",
+    ),
+    behaviour(
+        "web.events",
+        Assumed,
+        "Invoke, timers and other triggers of an HTTP function fail with status 443.",
+        "HTTP functions take function URLs and API gateways only",
     ),
     behaviour(
         "wecom.limits",

@@ -131,6 +131,8 @@ async fn answers_hold_the_defined_members_with_the_defined_types() {
         ("tag", "GetResources", json!({})),
         ("tag", "DescribeResourceTags", json!({})),
         ("tag", "DescribeTags", json!({})),
+        ("tag", "DescribeResourcesByTags", json!({"TagFilters": [{"TagKey": "team"}]})),
+        ("tag", "GetTags", json!({})),
         ("sts", "GetCallerIdentity", json!({})),
     ];
     for (service, action, members) in calls {

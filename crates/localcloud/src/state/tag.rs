@@ -1,6 +1,8 @@
 //! The Tag service: tags of any resource that lives here, by its six-segment name, and the limits on
 //! keys, values and tags. Roles and functions read their tags from here too; there is no second copy.
 
+mod lookup;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
@@ -10,6 +12,7 @@ use super::args::Args;
 use super::{Context, State, page};
 use crate::encoding::sha256_hex;
 use crate::refusal::{Answer, Refusal, members, refuse};
+use lookup::{has_all, tag_rows};
 
 /// Tags of one resource, keys of one account, values of one key (tag limits page).
 pub(crate) const MAX_TAGS: usize = 50;
@@ -79,6 +82,11 @@ impl State {
             "DescribeTags" => self.describe_tags(args),
             "CreateTag" => self.create_tag(args, cx),
             "DeleteTag" => self.delete_tag(args),
+            "DescribeResourcesByTags" => self.describe_by_tags(args),
+            "GetTags" => self.get_tags(args),
+            "AddResourceTag" => self.add_resource_tag(args, cx),
+            "UpdateResourceTagValue" => self.update_resource_tag_value(args, cx),
+            "DeleteResourceTag" => self.delete_resource_tag(args),
             "AttachResourcesTag" => self.attach_tag(args, cx),
             "DetachResourcesTag" => self.detach_tag(args),
             other => unreachable!("the definition lists {other}, which tag does not carry out"),
@@ -230,21 +238,8 @@ impl State {
         if filters.len() > 6 {
             return refuse("LimitExceeded.TagNumPerRequest", "TagFilters takes 6 keys");
         }
-        let passes = |tags: &BTreeMap<String, String>| {
-            filters.iter().all(|filter| {
-                let value = filter["TagKey"].as_str().and_then(|key| tags.get(key));
-                let values = filter["TagValue"].as_array().map(Vec::as_slice).unwrap_or_default();
-                value.is_some_and(|value| values.is_empty() || values.contains(&json!(value)))
-            })
-        };
-        let row = |name: &str, tags: &BTreeMap<String, String>| {
-            let tags: Vec<Value> = tags
-                .iter()
-                .rev()
-                .map(|(key, value)| json!({"TagKey": key, "TagValue": value, "Category": "Custom"}))
-                .collect();
-            json!({"Resource": name, "Tags": tags})
-        };
+        let passes = |tags: &BTreeMap<String, String>| has_all(tags, filters);
+        let row = |name: &str, tags: &BTreeMap<String, String>| json!({"Resource": name, "Tags": tag_rows(tags)});
         if !wanted.is_empty() {
             let rows: Vec<Value> = wanted
                 .iter()
