@@ -258,6 +258,15 @@ impl<'n> Fields<'n> {
         }
     }
 
+    /// The same for one key alone, and everything below it.
+    pub(super) fn origin_of(&self, key: &str) -> Origin {
+        let mut origin = Origin { span: Some(self.span), ..Origin::default() };
+        for (found, node) in self.entries.iter().filter(|(k, _)| k.text == key) {
+            note(&found.text, found.span, node, &mut origin);
+        }
+        origin
+    }
+
     /// Where each key stands, and which values came from where, below `prefix`.
     pub(super) fn origin(&self) -> Origin {
         let mut origin = Origin { span: Some(self.span), ..Origin::default() };

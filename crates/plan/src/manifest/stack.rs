@@ -78,7 +78,7 @@ pub(super) fn lower(
     let tags = read_tags(&top, &mut findings);
     let ignore_tags = IgnoreTags(top.strings("ignore_tags", &mut findings).unwrap_or_default());
     let default_region = region.clone().or_else(|| given.region.clone()).unwrap_or_default();
-    let origin = top.origin();
+    let origin = top.origin_of("tags");
     let context = Context { region: &default_region, tags: &tags, origin: &origin };
 
     let mut stack = Stack {
