@@ -131,7 +131,8 @@ impl Story {
         let report: Json =
             serde_json::from_str(&first.stdout).map_err(|e| format!("the report is no JSON ({e}): {first:?}"))?;
         let outcomes = report["stacks"][0]["outcomes"].as_array().cloned().unwrap_or_default();
-        let is_refusal = |(action, ended): &(String, String)| *action == case.action && ended == "UnauthorizedOperation";
+        let is_refusal =
+            |(action, ended): &(String, String)| *action == case.action && ended == "UnauthorizedOperation";
         if case.fault == "refused" && !cloud.calls().iter().any(is_refusal) {
             return Err("the fault was not played: the run does not repeat itself".to_owned());
         }
