@@ -321,6 +321,18 @@ fn an_interrupted_apply_ends_cleanly_and_the_next_one_finishes_it() {
     }
 }
 
+#[test]
+fn a_replacement_goes_on_when_the_answer_of_its_delete_is_lost() {
+    let lost = Rule::on("DeleteFunction", Effect::LoseAnswer);
+    let slow = Rule::on("DeleteFunction", Effect::StayPending { reads: 3, ms: 0 });
+    let cloud = Cloud::with(Options { faults: Some(Faults::new(vec![lost, slow])), ..Options::default() });
+    let project = Project::on(&cloud, MANIFEST);
+    project.run(&["apply", "--yes"]).exits(0);
+    project.edit("runtime: CustomRuntime", "runtime: Python3.10");
+    project.run(&["apply", "--yes"]).exits(0);
+    assert_eq!(cloud.hook().and_then(|h| h.runtime).as_deref(), Some("Python3.10"));
+}
+
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(60);
     while !done() {

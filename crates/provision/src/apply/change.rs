@@ -264,10 +264,12 @@ impl Applier<'_> {
         ask: Ask,
     ) -> Result<Option<ObservedFunction>, Trouble> {
         match observe::function(self.client, key, ask).await.map_err(|e| Trouble::of_read(&e))? {
-            Some(function) if matches!(function.status, Status::Busy(_)) => match self.at_rest(key, ask).await {
-                Ok(function) => Ok(Some(function)),
-                Err(trouble) => Err(trouble),
-            },
+            // On its way out: waiting for it to come to rest would be waiting for nothing.
+            Some(function) if function.status == Status::Busy("Deleting".to_owned()) => {
+                self.gone(key).await?;
+                Ok(None)
+            }
+            Some(function) if matches!(function.status, Status::Busy(_)) => self.at_rest(key, ask).await.map(Some),
             other => Ok(other),
         }
     }
