@@ -84,4 +84,9 @@ step 2 plan --local --detailed-exitcode
 differences=$(sed $'s/\e\\[[0-9;]*m//g' output.txt | grep -- ' -> ' | tr -s ' ' || true)
 [[ $differences == ' memory 128 -> 256' ]] || fail "the last plan should show memory alone"
 
+heading "A task ends: MPS pushes its event through the trigger, the function runs, the group reads what happened."
+cp "$root/manifests/mps-webhook.yaml" manifests/
+step 0 event mps-workflow --local --send
+grep -q 'the group reads' output.txt || fail "no message reached the group"
+
 printf '\n%sDone, without an account. The project and its local cloud are in target/demo.%s\n' "$dim" "$plain"

@@ -128,6 +128,9 @@ pub struct PlanArgs {
     /// Plan the removal of everything the stack owns
     #[arg(long)]
     pub destroy: bool,
+    /// Warn when more would be deleted or replaced (a number, or `unlimited`)
+    #[arg(long, value_name = "N")]
+    pub max_deletes: Option<String>,
 }
 
 /// Options of `apply`: a saved plan, and what `destroy` takes too.

@@ -47,36 +47,37 @@ pub(crate) async fn run(
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let limit = match delete_limit(run, arguments, destroy || saved.is_some()) {
+    let limit = match delete_limit(run, arguments.max_deletes.as_deref(), destroy || saved.is_some()) {
         Ok(limit) => limit,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
-    let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
-    let session = match Session::open(&run.global, &run.world, &run.ui.secrets, account.as_deref()).await {
+    let session = match run.open(&loaded).await {
         Ok(session) => session,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(code) => return code,
     };
-    let code = with_session(run, arguments, saved.as_ref(), destroy, stop, &loaded, &session, limit).await;
+    let order = Order { arguments, saved: saved.as_ref(), destroy, limit, stop };
+    let code = with_session(run, &order, &loaded, &session).await;
     session.close().await;
     code
 }
 
-async fn with_session(
-    run: &mut Run,
-    arguments: &ApplyArgs,
-    saved: Option<&PlanFile>,
+/// What was asked for.
+struct Order<'a> {
+    arguments: &'a ApplyArgs,
+    saved: Option<&'a PlanFile>,
     destroy: bool,
-    stop: &Stop,
-    loaded: &Loaded,
-    session: &Session,
+    /// Deletes allowed; `None` is any number.
     limit: Option<usize>,
-) -> u8 {
-    let mut planned = match run.plan_all(session, loaded, destroy).await {
+    stop: &'a Stop,
+}
+
+async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Session) -> u8 {
+    let mut planned = match run.plan_all(session, loaded, order.destroy).await {
         Ok(planned) => planned,
         Err(error) => return run.fail(&error, Some(loaded), &[]),
     };
     for one in &mut planned {
-        fence(one, limit);
+        fence(one, order.limit);
     }
     if !run.is_json() {
         plan_command::show_text(run, loaded, &planned);
@@ -87,7 +88,7 @@ async fn with_session(
         run.fail(&error, run.is_json().then_some(loaded), &stacks);
         return Run::findings_code(&planned);
     }
-    if let Some(error) = saved.and_then(|saved| stale(run, saved, &planned)) {
+    if let Some(error) = order.saved.and_then(|saved| stale(run, saved, &planned)) {
         return run.fail(&error, run.is_json().then_some(loaded), &[]);
     }
     if planned.iter().all(|p| p.plan.is_empty()) {
@@ -95,30 +96,33 @@ async fn with_session(
         return exit::DONE;
     }
     // A saved plan was read and approved already.
-    if saved.is_none()
-        && let Err(error) = confirm(run, arguments, &planned, destroy)
+    if order.saved.is_none()
+        && let Err(error) = confirm(run, order.arguments, &planned, order.destroy)
     {
         return run.fail(&error, run.is_json().then_some(loaded), &[]);
     }
     // Everything that will be sent is made before the first write.
     let options = BuildOptions {
-        no_build: arguments.no_build,
-        rebuild: arguments.rebuild.clone(),
+        no_build: order.arguments.no_build,
+        rebuild: order.arguments.rebuild.clone(),
         folder: run.world.folder.clone(),
     };
-    let packages = match packages(run, loaded, &planned, &options, stop) {
+    let packages = match packages(run, loaded, &planned, &options, order.stop) {
         Ok(packages) => packages,
         Err(error) => return run.fail(&error, run.is_json().then_some(loaded), &[]),
     };
     let mut ended = Vec::new();
     for (one, packages) in planned.iter().zip(packages) {
-        let stack =
-            if destroy { loaded.stacks[one.index].stack.emptied() } else { loaded.stacks[one.index].stack.clone() };
-        ended.push(carry_out(run, session, &stack, one, packages, stop).await);
+        let stack = if order.destroy {
+            loaded.stacks[one.index].stack.emptied()
+        } else {
+            loaded.stacks[one.index].stack.clone()
+        };
+        ended.push(carry_out(run, session, &stack, one, packages, order.stop).await);
     }
     report(run, loaded, &planned, &ended);
     let failed = ended.iter().flatten().filter(|e| e.outcome != Outcome::Applied).count();
-    if stop.asked() {
+    if order.stop.asked() {
         if !run.is_json() {
             run.explain_error(&CommandError::Interrupted);
         }
@@ -180,8 +184,8 @@ fn wanted(planned: &Planned, moved: &plan::pin::Moved) -> Option<String> {
 }
 
 /// How many deletes are allowed; `None` is any number.
-fn delete_limit(run: &Run, arguments: &ApplyArgs, destroy: bool) -> Result<Option<usize>, CommandError> {
-    match arguments.max_deletes.as_deref() {
+pub(super) fn delete_limit(run: &Run, given: Option<&str>, destroy: bool) -> Result<Option<usize>, CommandError> {
+    match given {
         Some("unlimited") => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| CommandError::Usage {
             message: format!("--max-deletes takes a number or `unlimited`, not `{text}`"),

@@ -6,7 +6,6 @@ use plan::render::text;
 
 use super::{Planned, Run, plan as plan_command, refusal};
 use crate::error::{exit, worst};
-use crate::session::Session;
 
 /// Runs it.
 pub(crate) async fn run(run: &mut Run) -> u8 {
@@ -14,10 +13,9 @@ pub(crate) async fn run(run: &mut Run) -> u8 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
-    let session = match Session::open(&run.global, &run.world, &run.ui.secrets, account.as_deref()).await {
+    let session = match run.open(&loaded).await {
         Ok(session) => session,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(code) => return code,
     };
     let planned = run.plan_all(&session, &loaded, false).await;
     session.close().await;

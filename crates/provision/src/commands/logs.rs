@@ -24,10 +24,9 @@ pub(crate) async fn run(run: &mut Run, arguments: &LogsArgs) -> u8 {
         Err(error) => return run.fail(&error, None, &[]),
     };
     let (key, topic) = (function.key(), function.function.log.as_ref().map(|l| l.topic.clone()));
-    let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
-    let session = match Session::open(&run.global, &run.world, &run.ui.secrets, account.as_deref()).await {
+    let session = match run.open(&loaded).await {
         Ok(session) => session,
-        Err(error) => return run.fail(&error, None, &[]),
+        Err(code) => return code,
     };
     if session.is_embedded() {
         run.ui.say("the embedded local cloud keeps logs as long as its process; `provision local` in another terminal keeps them between commands");

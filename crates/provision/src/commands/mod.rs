@@ -75,6 +75,15 @@ impl Run {
         Ok(loaded)
     }
 
+    /// Opens a session with the cloud that the options name.
+    pub(crate) async fn open(&mut self, loaded: &Loaded) -> Result<Session, u8> {
+        let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
+        match Session::open(&self.global, &self.world, &self.ui.secrets, account.as_deref()).await {
+            Ok(session) => Ok(session),
+            Err(error) => Err(self.fail(&error, Some(loaded), &[])),
+        }
+    }
+
     /// Says why the command ends, in the format asked for, and gives the exit code.
     pub(crate) fn fail(&mut self, error: &CommandError, loaded: Option<&Loaded>, stacks: &[Json]) -> u8 {
         if self.is_json() {

@@ -23,7 +23,9 @@ pub(crate) fn run(run: &mut Run, arguments: &PackageArgs, stop: &Stop) -> u8 {
             stack.stack.functions.iter().filter(|f| f.code.reference_digest().is_none()).map(|f| &f.address).collect();
         match build::packages(stack, &wanted, &options, stop, &mut |line| run.ui.say(line)) {
             Ok(packages) => {
-                rows.extend(packages.into_iter().map(|(address, archive)| (stack.stack.name.clone(), address, archive)));
+                rows.extend(
+                    packages.into_iter().map(|(address, archive)| (stack.stack.name.clone(), address, archive)),
+                );
             }
             Err(error) => return run.fail(&error, run.is_json().then_some(&loaded), &[]),
         }

@@ -1,14 +1,15 @@
 //! `provision plan`: what would change, exactly. Writes nothing, builds nothing.
 
+use plan::diagnostic::{Code, Diagnostic};
 use plan::render::{diagnostics, json, text};
 use serde_json::{Value as Json, json};
 
+use super::apply::delete_limit;
 use super::{Planned, Run, refusal};
 use crate::cli::PlanArgs;
 use crate::error::{exit, worst};
 use crate::load::Loaded;
 use crate::plan_file::PlanFile;
-use crate::session::Session;
 
 /// Runs it.
 pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
@@ -16,17 +17,23 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
-    let session = match Session::open(&run.global, &run.world, &run.ui.secrets, account.as_deref()).await {
+    let session = match run.open(&loaded).await {
         Ok(session) => session,
+        Err(code) => return code,
+    };
+    let limit = match delete_limit(run, arguments.max_deletes.as_deref(), arguments.destroy) {
+        Ok(limit) => limit,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
     let planned = run.plan_all(&session, &loaded, arguments.destroy).await;
     session.close().await;
-    let planned = match planned {
+    let mut planned = match planned {
         Ok(planned) => planned,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
+    for one in &mut planned {
+        warn_of_deletes(one, limit);
+    }
     show(run, &loaded, &planned);
     if let (Some(path), None) = (&arguments.out, refusal(&planned)) {
         let path = run.world.folder.join(path);
@@ -38,6 +45,16 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
     }
     let pending = arguments.detailed_exitcode && planned.iter().any(|p| !p.plan.is_empty());
     worst([Run::findings_code(&planned), if pending { exit::PENDING } else { exit::DONE }])
+}
+
+/// Says that apply would refuse, while there is time to talk about it (design rule 9).
+fn warn_of_deletes(planned: &mut Planned, limit: Option<usize>) {
+    let count = planned.plan.counted_deletes();
+    if let Some(limit) = limit.filter(|l| count > *l) {
+        let message = format!("{count} deletes and replacements are planned; apply allows {limit} here");
+        let warning = Diagnostic::warning(Code::TooManyDeletes, message);
+        planned.plan.findings.push(warning.help("a saved plan, or --max-deletes N, allows them"));
+    }
 }
 
 /// Prints plans in the format asked for.
