@@ -128,7 +128,8 @@ pub(super) fn function(
             );
         }
     }
-    let code = code?;
+    // Code that cannot be read is a finding already; the function stays, so that its references are checked too.
+    let code = code.unwrap_or_else(|| CodeDeclaration::Demo(String::new()));
     Some(FunctionResource {
         address,
         id: key.text.clone(),
