@@ -121,6 +121,7 @@ functions:
         "P014 10:27",
         "P014 13:31",
         "P014 14:30",
+        "P030 9:11",
     ];
     assert_eq!(findings(text), expected);
 }
