@@ -32,9 +32,11 @@ build: ## Build the release binary and the function's package
 	$(FAKE_KEY) $(TARGET)/release/provision package --file manifests/mps-webhook.yaml
 
 .PHONY: bench
-bench: ## Measure against the network's floor (release binary)
+bench: ## Measure the command line and the handler (release)
 	cargo build --locked --release --package provision
 	python3 scripts/bench.py $(TARGET)/release/provision
+	$(HEADING) 'function package'
+	$(FAKE_KEY) $(TARGET)/release/provision package --file manifests/mps-webhook.yaml --format json | python3 scripts/bench_handler.py -
 
 .PHONY: conformance
 conformance: ## Play scenarios against the conformance stand-in

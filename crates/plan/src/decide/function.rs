@@ -31,7 +31,7 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
     let Some(code) = desired.code() else { return Decision::nothing() };
     let write = Write::new(context, desired, code);
     let Some(observed) = observed else {
-        let mut decision = Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet");
+        let mut decision = Decision::new(Action::Create, Cause::Unknown, super::ABSENT);
         decision.attributes = write.created();
         decision.steps = write.create();
         return decision;

@@ -81,6 +81,10 @@ fn claim(
     }
 }
 
+/// Why something is made. Nothing in the cloud tells whether it is new in the manifest or was removed behind its
+/// back, so the cause of every create is unknown.
+pub(crate) const ABSENT: &str = "not in the cloud yet";
+
 /// Tags to set and keys to remove so that `observed` becomes `wanted`; ignored tags stay, the mark's tags count.
 fn tag_changes(wanted: &Tags, observed: &Tags, ignore: &IgnoreTags) -> (Tags, Vec<String>) {
     let set = wanted.iter().filter(|(k, v)| observed.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();

@@ -22,7 +22,7 @@ pub fn namespace(context: Context<'_>, desired: &NamespaceResource, observed: Op
     let description = mark::append(&desired.namespace.description, &mark);
     let (region, name) = (desired.region.clone(), desired.name.clone());
     let Some(observed) = observed else {
-        let mut decision = Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet");
+        let mut decision = Decision::new(Action::Create, Cause::Unknown, super::ABSENT);
         decision.attributes = COMPARISON.created(
             &wanted,
             &crate::resource::namespace::Namespace::default().attributes(),

@@ -17,7 +17,7 @@ pub fn policy(context: Context<'_>, desired: &PolicyResource, observed: Option<&
     let wanted = desired.policy.attributes();
     let all_tags = tags::marked(&desired.policy.tags, context.stack, desired.protect);
     let Some(observed) = observed else {
-        let mut decision = Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet");
+        let mut decision = Decision::new(Action::Create, Cause::Unknown, super::ABSENT);
         decision.attributes = COMPARISON.created(&wanted, &Policy::defaults(), &desired.origin);
         decision.steps = vec![Step::CreatePolicy {
             name: desired.name.clone(),

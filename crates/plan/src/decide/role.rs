@@ -52,7 +52,7 @@ fn preset(desired: &RoleResource, preset: Preset, observed: Option<&ObservedRole
     let trust = Document::trusting(&[preset.principal().to_owned()]);
     let Some(observed) = observed else {
         let mut decision =
-            Decision::new(Action::Create, Cause::Manifest, "the account has not authorised this service role yet");
+            Decision::new(Action::Create, Cause::Unknown, "the account has not authorised this service role yet");
         let role = Role {
             description: String::new(),
             trust: trust.clone(),
@@ -123,7 +123,7 @@ fn own(
     let all_tags = tags::marked(&own.tags, context.stack, desired.protect);
     let attach = |p: &String| Step::AttachRolePolicy { role: name.clone(), policy: reference(p, custom) };
     let Some(observed) = observed else {
-        let mut decision = Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet");
+        let mut decision = Decision::new(Action::Create, Cause::Unknown, super::ABSENT);
         decision.attributes = COMPARISON.created(&wanted, &Role::defaults(), &desired.origin);
         decision.steps = vec![Step::CreateRole {
             name: name.clone(),

@@ -79,7 +79,7 @@ pub fn trigger(
             None if place.existing => {
                 Decision::new(Action::Create, Cause::Unknown, "not in the cloud: new here, or removed there")
             }
-            None => Decision::new(Action::Create, Cause::Manifest, "not in the cloud yet"),
+            None => Decision::new(Action::Create, Cause::Unknown, super::ABSENT),
         };
         if observed.is_some() {
             decision.requires_replace = vec!["function".to_owned()];
