@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use localcloud::{Faults, LocalCloud, Options};
 
+use plan::render::style::visible;
+
 use super::Run;
 use crate::cli::LocalArgs;
 use crate::error::{CommandError, exit};
 use crate::session::LOCAL_FOLDER;
+
+/// How often the stand-in for group robots is looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs it.
 pub(crate) async fn run(run: &mut Run, arguments: &LocalArgs) -> u8 {
@@ -31,9 +36,29 @@ pub(crate) async fn run(run: &mut Run, arguments: &LocalArgs) -> u8 {
         "key id `local`, secret `local`. `provision plan --local` finds it; other tools take it as their endpoint, such as\n  TENCENTCLOUD_SECRET_ID=local TENCENTCLOUD_SECRET_KEY=local provision plan --endpoint http://{}\nCtrl-C stops it; its state stays.",
         cloud.address()
     ));
-    crate::signals::stopped().await;
+    let stopped = crate::signals::stopped();
+    tokio::pin!(stopped);
+    let mut told = 0;
+    loop {
+        tokio::select! {
+            () = &mut stopped => break,
+            () = tokio::time::sleep(LOOK) => told = tell(run, &cloud, told),
+        }
+    }
     cloud.shutdown().await;
     exit::DONE
+}
+
+/// Prints what groups read since the last look; returns how many messages there are.
+fn tell(run: &mut Run, cloud: &LocalCloud, told: usize) -> usize {
+    let messages = cloud.wecom_messages();
+    // The oldest are dropped when very many are kept; then everything that is there is new.
+    for message in messages.get(told..).unwrap_or(&messages) {
+        let key: String = message.key.chars().take(4).collect();
+        let text = message.content.lines().map(|l| format!("  │ {}\n", visible(l))).collect::<String>();
+        run.ui.data(&format!("the group of robot {key}… reads ({})\n{text}", visible(&message.msgtype)));
+    }
+    messages.len()
 }
 
 fn options(run: &Run, arguments: &LocalArgs) -> Result<Options, CommandError> {
