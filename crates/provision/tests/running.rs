@@ -1,5 +1,7 @@
 //! Functions that really run, through the binary: events, invocations and logs on the local cloud.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
