@@ -202,6 +202,8 @@ fn multi_line(attribute: &AttributeChange, style: Style) -> Option<String> {
     Some(
         visible(&diff)
             .lines()
+            // Where all is new there is no place to name.
+            .filter(|l| !(attribute.before.value.is_null() && l.starts_with("@@")))
             .map(|l| {
                 let painted = match l.chars().next() {
                     Some('+') => style.green(l),
