@@ -51,12 +51,12 @@ def expect(actual, wanted, what):
     assert actual == wanted, f"{what}: wanted {wanted!r}, got {actual!r}"
 
 
-def package():
+def package(name="bootstrap", text="#!/bin/sh\n"):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        entry = zipfile.ZipInfo("bootstrap")
+        entry = zipfile.ZipInfo(name)
         entry.external_attr = 0o755 << 16
-        archive.writestr(entry, "#!/bin/sh\n")
+        archive.writestr(entry, text)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -168,12 +168,48 @@ def an_mps_event_type_is_bound_through_the_common_client():
            "held event type")
 
 
+def functions_run_when_they_are_invoked():
+    functions = client(scf_client.ScfClient)
+    call(scf, functions, "CreateNamespace", Namespace="runs")
+    text = """
+def main_handler(event, context):
+    print("seen", event.get("n"))
+    if event.get("n") == 2:
+        raise ValueError("not two")
+    return {"doubled": event["n"] * 2}
+"""
+    call(scf, functions, "CreateFunction", FunctionName="doubler", Namespace="runs", Runtime="Python3.10",
+         Handler="index.main_handler", Timeout=10, Code={"ZipFile": package("index.py", text)})
+    while call(scf, functions, "GetFunction", FunctionName="doubler", Namespace="runs")["Status"] != "Active":
+        time.sleep(0.01)
+
+    target = {"FunctionName": "doubler", "Namespace": "runs"}
+    result = call(scf, functions, "InvokeFunction", Event=json.dumps({"n": 4}), LogType="Tail", **target)["Result"]
+    expect((json.loads(result["RetMsg"]), result["ErrMsg"]), ({"doubled": 8}, ""), "answer")
+    assert "seen 4" in result["Log"] and result["Duration"] > 0 and result["MemUsage"] > 0, result
+
+    result = call(scf, functions, "Invoke", ClientContext=json.dumps({"n": 2}), **target)["Result"]
+    assert "not two" in result["ErrMsg"], "an error of the function stands inside the result"
+
+    accepted = call(scf, functions, "Invoke", InvocationType="Event", ClientContext=json.dumps({"n": 5}), **target)
+    request = accepted["Result"]["FunctionRequestId"]
+    while True:
+        rows = call(scf, functions, "GetRequestStatus", FunctionRequestId=request, **target)["Data"]
+        if rows and rows[0]["RetCode"] != 1:
+            break
+        time.sleep(0.01)
+    expect((rows[0]["RetCode"], json.loads(rows[0]["RetMsg"])), (0, {"doubled": 10}), "asynchronous run")
+    expect(code(lambda: call(scf, functions, "Invoke", FunctionName="nobody")), "ResourceNotFound.Function",
+           "unknown function")
+
+
 def the_caller_is_known():
     identity = call(sts, client(sts_client.StsClient), "GetCallerIdentity")
     expect(identity["AccountId"], "100000000001", "account")
 
 
 for claim in [a_stack_is_made_read_changed_and_removed, refusals_carry_the_documented_codes, limits_and_paging_hold,
-              an_mps_event_type_is_bound_through_the_common_client, the_caller_is_known]:
+              an_mps_event_type_is_bound_through_the_common_client, functions_run_when_they_are_invoked,
+              the_caller_is_known]:
     claim()
     print("ok", claim.__name__)
