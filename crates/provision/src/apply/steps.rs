@@ -201,7 +201,7 @@ impl Applier<'_> {
                     cam::is_role_absent,
                 );
             }
-            _ => {}
+            other => return Err(misplaced(other)),
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Applier<'_> {
                     cam::is_policy_absent,
                 );
             }
-            _ => {}
+            other => return Err(misplaced(other)),
         }
         Ok(())
     }
@@ -336,7 +336,7 @@ impl Applier<'_> {
                 };
                 return done_if(client.call(Some(&key.region), &request).await, scf::is_function_absent);
             }
-            _ => {}
+            other => return Err(misplaced(other)),
         }
         Ok(())
     }
@@ -378,10 +378,15 @@ impl Applier<'_> {
             Step::UnbindTrigger { key, present } => {
                 client.call(Some(&key.region), &wire::unbind_trigger(key, present)).await?;
             }
-            _ => {}
+            other => return Err(misplaced(other)),
         }
         Ok(())
     }
+}
+
+/// A step that no sender knows must not pass for done.
+fn misplaced(step: &Step) -> StepError {
+    Trouble::failed(format!("{} has no sender here; nothing was sent", step.action())).into()
 }
 
 /// A refusal that says "it is not there" ends a delete well.

@@ -41,18 +41,13 @@ impl Applier<'_> {
         let mut appear = Pauses::for_at_most(APPEAR_LIMIT);
         loop {
             let found = observe::function(self.client, key, ask).await.map_err(|e| Trouble::of_read(&e))?;
-            let go_on = match &found {
-                Some(function) if !matches!(function.status, Status::Busy(_)) => {
-                    return Ok(found.unwrap_or_else(|| unreachable!("matched as some")));
-                }
-                Some(_) => rest.pause().await,
-                None => appear.pause().await,
+            let (goes_on, why) = match found {
+                Some(function) if !matches!(function.status, Status::Busy(_)) => return Ok(function),
+                Some(_) => (rest.pause().await, format!("is still busy after {} seconds", REST_LIMIT.as_secs())),
+                None => (appear.pause().await, format!("did not appear within {} seconds", APPEAR_LIMIT.as_secs())),
             };
-            if !go_on {
-                return Err(Trouble::unknown(match found {
-                    Some(_) => format!("function {key} is still busy after {} seconds", REST_LIMIT.as_secs()),
-                    None => format!("function {key} did not appear within {} seconds", APPEAR_LIMIT.as_secs()),
-                }));
+            if !goes_on {
+                return Err(Trouble::unknown(format!("function {key} {why}")));
             }
         }
     }
