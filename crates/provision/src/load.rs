@@ -1,7 +1,7 @@
 //! Manifests from disk to desired state: finds the files, reads them all, identifies the code they name.
 //! Collects findings; stops at nothing but a path that cannot be listed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use plan::desired::{CodeDeclaration, FunctionResource, Stack};
@@ -23,6 +23,8 @@ pub(crate) struct Loaded {
     pub(crate) sources: Sources,
     /// The stacks that could be read.
     pub(crate) stacks: Vec<LoadedStack>,
+    /// Names of the variables that any manifest declares.
+    variables: BTreeSet<String>,
     /// Every finding of every file.
     pub(crate) findings: Vec<Diagnostic>,
 }
@@ -51,9 +53,14 @@ impl Loaded {
 /// Wrong options, and folders that cannot be listed.
 pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<Loaded, CommandError> {
     let given = variables(global, world)?;
-    let mut loaded = Loaded { sources: Sources::default(), stacks: Vec::new(), findings: Vec::new() };
+    let mut loaded =
+        Loaded { sources: Sources::default(), stacks: Vec::new(), variables: BTreeSet::new(), findings: Vec::new() };
     for path in manifest_files(global, &world.folder)? {
         read(&path, world, &given, &mut loaded, secrets);
+    }
+    for name in given.flags.keys().filter(|name| !loaded.variables.contains(*name)) {
+        let message = format!("--var {name} names a variable that no manifest declares");
+        loaded.findings.push(Diagnostic::warning(Code::UndeclaredVariable, message));
     }
     let stacks: Vec<&Stack> = loaded.stacks.iter().map(|s| &s.stack).collect();
     loaded.findings.extend(validate::across(&stacks));
@@ -204,6 +211,7 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let file = loaded.sources.add(name, text);
     let manifest = manifest::read(&loaded.sources, file, given);
+    loaded.variables.extend(manifest.variables);
     secrets.add(manifest.secrets.iter().map(String::as_str));
     loaded.findings.extend(manifest.findings);
     if let Some(stack) = manifest.stack {

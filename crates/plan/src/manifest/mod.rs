@@ -30,6 +30,8 @@ pub struct Manifest {
     pub findings: Vec<Diagnostic>,
     /// Values that must never be printed.
     pub secrets: BTreeSet<String>,
+    /// Names of the variables it declares.
+    pub variables: BTreeSet<String>,
 }
 
 impl Manifest {
@@ -45,20 +47,16 @@ impl Manifest {
 pub fn read(sources: &Sources, file: FileId, given: &Given) -> Manifest {
     let name = sources.name(file).to_owned();
     let mut variables = Variables::default();
-    let (stack, findings) = match syntax::parse(&name, sources.text(file), file) {
-        Ok(mut root) => {
-            let mut findings = crate::validate::literal_secrets(&root);
-            let secrets: Vec<String> = findings.iter_mut().filter_map(|f| f.1.take()).collect();
-            let mut all: Vec<Diagnostic> = findings.into_iter().map(|f| f.0).collect();
-            let stack = stack::lower(&mut root, &name, given, &mut variables, &mut all);
-            if let Some(stack) = &stack {
-                all.extend(crate::validate::whole_stack(stack));
-            }
-            let mut manifest_secrets = variables.secrets().clone();
-            manifest_secrets.extend(secrets);
-            return Manifest { stack, findings: all, secrets: manifest_secrets };
+    let mut root = match syntax::parse(&name, sources.text(file), file) {
+        Ok(root) => root,
+        Err(findings) => {
+            return Manifest { stack: None, findings, secrets: BTreeSet::new(), variables: BTreeSet::new() };
         }
-        Err(findings) => (None, findings),
     };
-    Manifest { stack, findings, secrets: variables.secrets().clone() }
+    let (mut findings, literal): (Vec<Diagnostic>, Vec<Option<String>>) =
+        crate::validate::literal_secrets(&root).into_iter().unzip();
+    let stack = stack::lower(&mut root, &name, given, &mut variables, &mut findings);
+    findings.extend(stack.iter().flat_map(crate::validate::whole_stack));
+    let secrets = variables.secrets().iter().cloned().chain(literal.into_iter().flatten()).collect();
+    Manifest { stack, findings, secrets, variables: variables.names().map(str::to_owned).collect() }
 }

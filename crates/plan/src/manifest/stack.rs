@@ -11,7 +11,6 @@ use crate::limits;
 use crate::resource::Origin;
 use crate::resource::namespace::Namespace;
 use crate::resource::tags::{IgnoreTags, Tags};
-use crate::source::Span;
 use crate::syntax::{Key, Node, Value};
 use crate::validate::names;
 use crate::variables::{Given, Scope, Variables};
@@ -139,7 +138,6 @@ fn declare_variables(root: &Node, given: &Given, variables: &mut Variables, find
                     .at(node.span),
             );
         }
-        unknown_variables(None, variables, given, findings);
         return;
     };
     for (key, node) in entries {
@@ -172,18 +170,6 @@ fn declare_variables(root: &Node, given: &Given, variables: &mut Variables, find
         }
         let env = fields.string("env", findings);
         variables.declare(&key.text, default, env.as_deref(), sensitive, given);
-    }
-    unknown_variables(root.get("variables").map(|n| n.span), variables, given, findings);
-}
-
-fn unknown_variables(span: Option<Span>, variables: &Variables, given: &Given, findings: &mut Findings) {
-    for name in given.flags.keys().filter(|n| !variables.is_declared(n)) {
-        let mut finding = Diagnostic::warning(
-            Code::UndeclaredVariable,
-            format!("--var {name} names a variable that this manifest does not declare"),
-        );
-        finding.span = span;
-        findings.push(finding);
     }
 }
 
