@@ -31,13 +31,23 @@ pub struct Stack {
     pub namespaces: Vec<NamespaceResource>,
     /// Functions with their triggers.
     pub functions: Vec<FunctionResource>,
-    /// Identities (as `validate` spells them) that must not be deleted though they are not declared here: what
-    /// `destroy` keeps of `protect: true`.
-    pub protected: std::collections::BTreeSet<String>,
+    /// What the manifest declares and `destroy` takes away, by identity: see [`Stack::emptied`].
+    pub leaving: BTreeMap<String, Leaving>,
     /// Where `stack:` stands.
     pub span: Option<Span>,
     /// The manifest file's name as given.
     pub file: String,
+}
+
+/// What a manifest says of a resource that `destroy` takes away.
+#[derive(Debug, Clone)]
+pub struct Leaving {
+    /// Its address.
+    pub address: ResourceAddress,
+    /// Never deleted.
+    pub protect: bool,
+    /// Where it stands.
+    pub origin: Origin,
 }
 
 /// Whether an existing unmarked object, or another stack's, is taken.
@@ -297,19 +307,64 @@ impl Stack {
         }
     }
 
-    /// The same stack with nothing in it: what `destroy` wants. What it protects stays protected.
+    /// The same stack with nothing in it: what `destroy` wants. What goes keeps its address, its place in the file
+    /// and its protection.
     #[must_use]
     pub fn emptied(&self) -> Self {
-        let mut empty = self.clone();
-        let own = |r: &&RoleResource| r.protect && matches!(r.kind, RoleKind::Own(_));
-        empty.protected.extend(self.policies.iter().filter(|p| p.protect).map(|p| format!("policy {}", p.name)));
-        empty.protected.extend(self.roles.iter().filter(own).map(|r| format!("role {}", r.name)));
-        let functions = self.functions.iter().filter(|f| f.function.protect);
-        empty.protected.extend(functions.map(|f| format!("function {}", f.key())));
-        empty.policies.clear();
-        empty.namespaces.clear();
-        empty.functions.clear();
-        empty.roles.clear();
-        empty
+        let mut leaving = BTreeMap::new();
+        let mut leaves = |identity: String, address: &ResourceAddress, protect: bool, origin: &Origin| {
+            leaving.insert(identity, Leaving { address: address.clone(), protect, origin: origin.clone() });
+        };
+        for policy in &self.policies {
+            leaves(identity::policy(&policy.name), &policy.address, policy.protect, &policy.origin);
+        }
+        for role in self.roles.iter().filter(|r| matches!(r.kind, RoleKind::Own(_))) {
+            leaves(identity::role(&role.name), &role.address, role.protect, &role.origin);
+        }
+        for space in &self.namespaces {
+            leaves(identity::namespace(&space.region, &space.name), &space.address, false, &space.origin);
+        }
+        for function in &self.functions {
+            let key = function.key();
+            leaves(identity::function(&key), &function.address, function.function.protect, &function.origin);
+            for trigger in &function.triggers {
+                let identity = identity::trigger(&key, &trigger.trigger.key());
+                leaves(identity, &trigger.address, false, &trigger.origin);
+            }
+        }
+        Self {
+            policies: Vec::new(),
+            roles: Vec::new(),
+            namespaces: Vec::new(),
+            functions: Vec::new(),
+            leaving,
+            ..self.clone()
+        }
+    }
+}
+
+/// How objects are told apart in the cloud, as keys of [`Stack::leaving`].
+pub(crate) mod identity {
+    use crate::observed::FunctionKey;
+    use crate::resource::trigger::TriggerKey;
+
+    pub(crate) fn policy(name: &str) -> String {
+        format!("policy {name}")
+    }
+
+    pub(crate) fn role(name: &str) -> String {
+        format!("role {name}")
+    }
+
+    pub(crate) fn namespace(region: &str, name: &str) -> String {
+        format!("namespace {region}/{name}")
+    }
+
+    pub(crate) fn function(key: &FunctionKey) -> String {
+        format!("function {key}")
+    }
+
+    pub(crate) fn trigger(function: &FunctionKey, key: &TriggerKey) -> String {
+        format!("trigger {function} {}/{}", key.kind, key.key)
     }
 }

@@ -145,7 +145,13 @@ fn a_replacement_says_what_goes_with_it() {
 fn deletes_stand_in_full() {
     let cloud = cloud_with(TOOLS);
     let (sources, stack) = support::stack(TOOLS, &[KEY]);
-    check("delete", &shown(&cloud.plan(&stack.emptied()), &sources, PLAIN));
+    check("destroy", &shown(&cloud.plan(&stack.emptied()), &sources, PLAIN));
+    let mut nothing = stack;
+    nothing.policies.clear();
+    nothing.roles.clear();
+    nothing.namespaces.clear();
+    nothing.functions.clear();
+    check("delete", &shown(&cloud.plan(&nothing), &sources, PLAIN));
 }
 
 #[test]

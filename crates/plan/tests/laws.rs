@@ -61,6 +61,16 @@ fn shown(plan: &Plan, sources: &Sources) -> String {
     format!("{findings}{}{:#}", text::plan(plan, &key, Style::PLAIN), json::stack(plan, sources, &key))
 }
 
+/// Every address that the manifest uses.
+fn addresses(stack: &Stack) -> BTreeSet<&str> {
+    let policies = stack.policies.iter().map(|p| &p.address);
+    let roles = stack.roles.iter().map(|r| &r.address);
+    let namespaces = stack.namespaces.iter().map(|n| &n.address);
+    let triggers = stack.functions.iter().flat_map(|f| &f.triggers).map(|t| &t.address);
+    let functions = stack.functions.iter().map(|f| &f.address);
+    policies.chain(roles).chain(namespaces).chain(functions).chain(triggers).map(|a| a.as_str()).collect()
+}
+
 fn is_empty(plan: &Plan) -> bool {
     plan.is_empty() && plan.errors().next().is_none()
 }
@@ -381,8 +391,10 @@ proptest! {
         let (_, stack) = stack_of(&manifest);
         let empty = stack.emptied();
         let plan = cloud.plan(&empty);
+        let declared = addresses(&stack);
         for (i, change) in plan.changes.iter().enumerate() {
             prop_assert_eq!(change.action, Action::Delete);
+            prop_assert!(declared.contains(change.address.as_str()), "{} is called otherwise in the manifest", change.address);
             if change.address.kind() == Kind::Function {
                 let later = plan.changes[i..].iter().any(|c| c.address.kind() == Kind::Trigger && c.address.is_within(change.address.as_str()));
                 prop_assert!(!later, "{} goes before its triggers", change.address);

@@ -78,6 +78,9 @@ fn destroy_leaves_the_roles_of_the_account_and_nothing_else() {
     let cloud = Cloud::start();
     let project = Project::on(&cloud, MANIFEST);
     project.run(&["apply", "--yes"]).exits(0);
+    let target = project.run(&["destroy", "--yes", "--target", "trigger.hook.nightly", "--format", "json"]).exits(0);
+    assert!(target.stdout.contains(r#""address": "trigger.hook.nightly""#), "{}", target.stdout);
+    assert_eq!(cloud.hook().map(|h| h.triggers.len()), Some(1), "only the target goes");
     project.run(&["destroy", "--yes"]).exits(0);
     assert!(cloud.functions().is_empty());
     let (mut roles, policies) = cloud.roles_and_policies();

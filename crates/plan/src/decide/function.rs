@@ -8,7 +8,7 @@ use super::{Context, claim, protected, tag_changes};
 use crate::address::ResourceAddress;
 use crate::attributes::{AttributeChange, Attributes, Side};
 use crate::change::{Action, Cause, Decision, differing};
-use crate::desired::{CodeDeclaration, FunctionResource};
+use crate::desired::{CodeDeclaration, FunctionResource, identity};
 use crate::mark::{self, Mark, Ownership};
 use crate::observed::{FunctionKey, ObservedFunction, Status, protects};
 use crate::resource::Origin;
@@ -47,7 +47,7 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
         // Never deleted on the strength of `adopt` alone, nor against its protection.
         if !matches!(ownership, Ownership::Ours { .. }) || desired.function.protect || protects(&observed.function.tags)
         {
-            return Decision::refused(protected(&desired.address, Some(&desired.origin)));
+            return Decision::refused(protected(&desired.address, &desired.origin));
         }
         let mut decision = Decision::new(Action::Replace, Cause::Cloud, format!("its creation failed earlier: {why}"));
         decision.attributes = write.created();
@@ -70,7 +70,7 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
         return decision;
     }
     if desired.function.protect || protects(&observed.function.tags) {
-        return Decision::refused(protected(&desired.address, Some(&desired.origin)));
+        return Decision::refused(protected(&desired.address, &desired.origin));
     }
     let them = if requires_replace.len() == 1 { "it" } else { "they" };
     let mut decision = Decision::new(
@@ -101,15 +101,15 @@ pub fn undeclared_function(
     else {
         return None;
     };
-    let address = ResourceAddress::undeclared_function(&key.region, &key.namespace, &key.name);
-    if protects(&observed.function.tags) || context.protected.contains(&format!("function {key}")) {
-        let refused = Decision::refused(protected(&address, None));
-        return Some((address, refused, Origin::default()));
+    let undeclared = || ResourceAddress::undeclared_function(&key.region, &key.namespace, &key.name);
+    let going = context.going(&identity::function(key), undeclared);
+    if going.protect || protects(&observed.function.tags) {
+        return Some(going.refused());
     }
-    let mut decision = Decision::new(Action::Delete, Cause::Manifest, "no longer declared");
+    let mut decision = Decision::new(Action::Delete, Cause::Manifest, going.reason);
     decision.events_may_be_missed = !observed.triggers.is_empty();
     decision.steps = vec![Step::DeleteFunction { key: key.clone() }];
-    Some((address, decision, Origin::default()))
+    Some((going.address, decision, going.origin))
 }
 
 /// Everything that writing one function needs.

@@ -13,11 +13,14 @@ pub use policy::{policy, undeclared_policy};
 pub use role::{role, undeclared_role};
 pub use trigger::{TriggerPlace, trigger, undeclared_trigger, wants_holder};
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use crate::address::ResourceAddress;
 use crate::attributes::{AttributeChange, Side};
-use crate::desired::Adopt;
+use crate::change::Decision;
+use crate::desired::{Adopt, Leaving};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{Ownership, STACK_TAG};
 use crate::resource::Origin;
@@ -30,15 +33,48 @@ pub struct Context<'a> {
     pub stack: &'a str,
     /// Tags of others.
     pub ignore_tags: &'a IgnoreTags,
-    /// Identities that must not be deleted though nobody declares them.
-    pub protected: &'a std::collections::BTreeSet<String>,
+    /// What is destroyed with its stack, by identity.
+    pub leaving: &'a BTreeMap<String, Leaving>,
 }
 
 impl<'a> Context<'a> {
     /// The context of a stack's decisions.
     #[must_use]
     pub fn of(stack: &'a crate::desired::Stack) -> Self {
-        Self { stack: &stack.name, ignore_tags: &stack.ignore_tags, protected: &stack.protected }
+        Self { stack: &stack.name, ignore_tags: &stack.ignore_tags, leaving: &stack.leaving }
+    }
+}
+
+/// An object of ours that goes, and why.
+struct Going {
+    address: ResourceAddress,
+    protect: bool,
+    origin: Origin,
+    reason: &'static str,
+}
+
+impl Going {
+    /// It may not go.
+    fn refused(self) -> (ResourceAddress, Decision, Origin) {
+        let refused = Decision::refused(protected(&self.address, &self.origin));
+        (self.address, refused, self.origin)
+    }
+}
+
+impl Context<'_> {
+    /// What goes because its stack is destroyed keeps its name; what the manifest does not know gets one.
+    fn going(&self, identity: &str, undeclared: impl FnOnce() -> ResourceAddress) -> Going {
+        match self.leaving.get(identity) {
+            Some(Leaving { address, protect, origin }) => Going {
+                address: address.clone(),
+                protect: *protect,
+                origin: origin.clone(),
+                reason: "destroyed with its stack",
+            },
+            None => {
+                Going { address: undeclared(), protect: false, origin: Origin::default(), reason: "no longer declared" }
+            }
+        }
     }
 }
 
@@ -98,11 +134,11 @@ fn tag_changes(wanted: &Tags, observed: &Tags, ignore: &IgnoreTags) -> (Tags, Ve
 }
 
 /// A protected object refuses to be deleted.
-fn protected(address: &ResourceAddress, origin: Option<&Origin>) -> Diagnostic {
+fn protected(address: &ResourceAddress, origin: &Origin) -> Diagnostic {
     let mut finding = Diagnostic::refusal(Code::Protected, "this object is protected and would be deleted").on(address).help(
         "set `protect: false` and apply that first; when the manifest line is gone, remove the tag provision-protect",
     );
-    finding.span = origin.and_then(|o| o.span);
+    finding.span = origin.span;
     finding
 }
 

@@ -3,7 +3,7 @@
 use super::{Context, claim};
 use crate::address::ResourceAddress;
 use crate::change::{Action, Cause, Decision, differing};
-use crate::desired::NamespaceResource;
+use crate::desired::{NamespaceResource, identity};
 use crate::mark::{self, Mark};
 use crate::observed::ObservedNamespace;
 use crate::resource::Origin;
@@ -71,7 +71,9 @@ pub fn undeclared_namespace(
     if observed.mark.as_ref().is_none_or(|m| m.identity != mark.identity) {
         return None;
     }
-    let mut decision = Decision::new(Action::Delete, Cause::Manifest, "no longer declared");
+    let going =
+        context.going(&identity::namespace(region, name), || ResourceAddress::undeclared_namespace(region, name));
+    let mut decision = Decision::new(Action::Delete, Cause::Manifest, going.reason);
     decision.steps = vec![Step::DeleteNamespace { region: region.to_owned(), name: name.to_owned() }];
-    Some((ResourceAddress::undeclared_namespace(region, name), decision, Origin::default()))
+    Some((going.address, decision, going.origin))
 }

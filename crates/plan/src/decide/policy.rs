@@ -1,9 +1,9 @@
 //! Custom policies: owned through their tag.
 
-use super::{Context, claim, protected, tag_changes};
+use super::{Context, claim, tag_changes};
 use crate::address::ResourceAddress;
 use crate::change::{Action, Cause, Decision, differing};
-use crate::desired::PolicyResource;
+use crate::desired::{PolicyResource, identity};
 use crate::mark::{self, Ownership};
 use crate::observed::{ObservedPolicy, protects};
 use crate::resource::Origin;
@@ -88,12 +88,11 @@ pub fn undeclared_policy(
     observed: &ObservedPolicy,
 ) -> Option<(ResourceAddress, Decision, Origin)> {
     let Ownership::Ours { .. } = mark::ownership(context.stack, &observed.policy.tags, None, None) else { return None };
-    let address = ResourceAddress::undeclared_policy(name);
-    if protects(&observed.policy.tags) || context.protected.contains(&format!("policy {name}")) {
-        let refused = Decision::refused(protected(&address, None));
-        return Some((address, refused, Origin::default()));
+    let going = context.going(&identity::policy(name), || ResourceAddress::undeclared_policy(name));
+    if going.protect || protects(&observed.policy.tags) {
+        return Some(going.refused());
     }
-    let mut decision = Decision::new(Action::Delete, Cause::Manifest, "no longer declared");
+    let mut decision = Decision::new(Action::Delete, Cause::Manifest, going.reason);
     decision.steps = vec![Step::DeletePolicy { id: observed.id, name: name.to_owned() }];
-    Some((address, decision, Origin::default()))
+    Some((going.address, decision, going.origin))
 }

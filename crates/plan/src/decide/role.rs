@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::policy::whole;
-use super::{Context, claim, protected, tag_changes};
+use super::{Context, claim, tag_changes};
 use crate::address::ResourceAddress;
 use crate::attributes::{AttributeChange, Side};
 use crate::change::{Action, Cause, Decision, differing};
-use crate::desired::{RoleKind, RoleResource};
+use crate::desired::{RoleKind, RoleResource, identity};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{self, Ownership};
 use crate::observed::{ObservedRole, protects};
@@ -199,12 +199,11 @@ pub fn undeclared_role(
     custom: &BTreeSet<String>,
 ) -> Option<(ResourceAddress, Decision, Origin)> {
     let Ownership::Ours { .. } = mark::ownership(context.stack, &observed.role.tags, None, None) else { return None };
-    let address = ResourceAddress::undeclared_role(name);
-    if protects(&observed.role.tags) || context.protected.contains(&format!("role {name}")) {
-        let refused = Decision::refused(protected(&address, None));
-        return Some((address, refused, Origin::default()));
+    let going = context.going(&identity::role(name), || ResourceAddress::undeclared_role(name));
+    if going.protect || protects(&observed.role.tags) {
+        return Some(going.refused());
     }
-    let mut decision = Decision::new(Action::Delete, Cause::Manifest, "no longer declared");
+    let mut decision = Decision::new(Action::Delete, Cause::Manifest, going.reason);
     // Whether attached policies block a deletion is not documented; detaching first is safe either way.
     decision.steps = observed
         .role
@@ -213,5 +212,5 @@ pub fn undeclared_role(
         .map(|p| Step::DetachRolePolicy { role: name.to_owned(), policy: reference(p, custom) })
         .collect();
     decision.steps.push(Step::DeleteRole { name: name.to_owned() });
-    Some((address, decision, Origin::default()))
+    Some((going.address, decision, going.origin))
 }

@@ -4,7 +4,7 @@
 use super::Context;
 use crate::address::ResourceAddress;
 use crate::change::{Action, Cause, Decision, differing};
-use crate::desired::{Bind, TriggerResource};
+use crate::desired::{Bind, TriggerResource, identity};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{self, Mark};
 use crate::observed::{FunctionKey, Holder};
@@ -241,14 +241,17 @@ pub fn undeclared_trigger(
 ) -> (ResourceAddress, Decision, Origin) {
     let normal = observed.normal_form();
     let key = normal.key();
-    let identity = mark_line(context, function, &normal).identity;
-    let (cause, reason) = match (observed.is_marked(&identity), normal.keeps_description()) {
-        (true, _) => (Cause::Manifest, "no longer declared"),
+    let marked = mark_line(context, function, &normal).identity;
+    let going = context.going(&identity::trigger(function, &key), || {
+        ResourceAddress::undeclared_trigger(address, &key.kind, &key.key)
+    });
+    let (cause, reason) = match (observed.is_marked(&marked), normal.keeps_description()) {
+        (true, _) => (Cause::Manifest, going.reason),
         (false, true) => (Cause::Cloud, "made outside of this manifest, on a function that it owns"),
         (false, false) => (Cause::Unknown, "not declared"),
     };
     let mut decision = Decision::new(Action::Delete, cause, reason);
     decision.events_may_be_missed = true;
     decision.steps = vec![Step::DeleteTrigger { key: function.clone(), present: observed.clone() }];
-    (ResourceAddress::undeclared_trigger(address, &key.kind, &key.key), decision, Origin::default())
+    (going.address, decision, going.origin)
 }

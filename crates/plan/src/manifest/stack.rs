@@ -89,7 +89,7 @@ pub(super) fn lower(
         roles: Vec::new(),
         namespaces: Vec::new(),
         functions: Vec::new(),
-        protected: std::collections::BTreeSet::new(),
+        leaving: BTreeMap::new(),
         span: top.node("stack").map(|n| n.span),
         file: file.to_owned(),
     };
