@@ -112,6 +112,8 @@ pub enum Command {
     Event(EventArgs),
     /// Serve the local cloud for SDKs, Terraform and other tools
     Local(LocalArgs),
+    /// Print the least CAM policies for plan and apply of these manifests; calls nothing
+    Permissions(PermissionsArgs),
     /// Say more about a finding's code
     Explain(ExplainArgs),
 }
@@ -238,6 +240,67 @@ pub struct LocalArgs {
     /// Do not enforce quotas that can be raised on request
     #[arg(long)]
     pub no_quotas: bool,
+}
+
+/// Options of `permissions`.
+#[derive(Debug, Clone, Args)]
+pub struct PermissionsArgs {
+    /// Only for this command [default: both]
+    pub purpose: Option<Purpose>,
+    /// Owner uin [default: what the manifests or PROVISION_ACCOUNT name]
+    #[arg(long, value_name = "UIN")]
+    pub account: Option<String>,
+    /// Whether functions are named
+    #[arg(long, value_name = "WHICH", default_value = "named")]
+    pub resources: Resources,
+    /// Print the role's trust document for the jobs of this CI system too
+    #[arg(long, value_name = "SYSTEM", requires = "repository")]
+    pub trust: Option<TrustSystem>,
+    /// Repository whose jobs are trusted: OWNER/NAME, or the path of a GitLab project
+    #[arg(long, value_name = "REPOSITORY", requires = "trust")]
+    pub repository: Option<String>,
+    /// Branch whose jobs are trusted
+    #[arg(long, value_name = "NAME", requires = "trust")]
+    pub branch: Option<String>,
+    /// GitHub environment whose jobs may apply
+    #[arg(long, value_name = "NAME", requires = "trust")]
+    pub environment: Option<String>,
+    /// Name of the identity provider in the account [default: GitHubActions or GitLab]
+    #[arg(long, value_name = "NAME", requires = "trust")]
+    pub provider: Option<String>,
+    /// Who issues the tokens [default: github.com's or gitlab.com's issuer]
+    #[arg(long, value_name = "URL", requires = "trust")]
+    pub issuer: Option<String>,
+    /// Audience of the tokens [default: sts.tencentcloudapi.com]
+    #[arg(long, value_name = "TEXT", requires = "trust")]
+    pub audience: Option<String>,
+}
+
+/// For which command permissions are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Purpose {
+    /// plan, drift and snapshot.
+    Plan,
+    /// apply and destroy.
+    Apply,
+}
+
+/// Whether policies name resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Resources {
+    /// Functions by name where CAM allows that.
+    Named,
+    /// `*`, for accounts that refuse the narrow form.
+    Any,
+}
+
+/// CI systems whose tokens a role can trust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrustSystem {
+    /// GitHub Actions.
+    Github,
+    /// GitLab CI.
+    Gitlab,
 }
 
 /// Options of `explain`.

@@ -8,6 +8,7 @@ pub(crate) mod invoke;
 pub(crate) mod local;
 pub(crate) mod logs;
 pub(crate) mod package;
+pub(crate) mod permissions;
 pub(crate) mod plan;
 pub(crate) mod validate;
 

@@ -78,6 +78,11 @@ impl Cloud {
         self.local().calls().into_iter().map(|c| (c.action, c.outcome)).collect()
     }
 
+    /// Actions that arrived so far, as policies name them: `scf:GetFunction`.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.local().calls().into_iter().map(|c| format!("{}:{}", c.service, c.action)).collect()
+    }
+
     /// Actions that arrived so far and would change something.
     pub(crate) fn writes(&self) -> Vec<String> {
         self.calls().into_iter().map(|(action, _)| action).filter(|a| is_write(a)).collect()
