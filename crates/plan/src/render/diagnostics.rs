@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use super::style::{Style, visible};
+use super::style::{Style, visible, visible_line};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Sources, Span};
 
@@ -32,11 +32,17 @@ fn one(finding: &Diagnostic, sources: &Sources, style: Style, out: &mut String) 
         let at = sources.location(span);
         let number = at.line.to_string();
         let gutter = " ".repeat(number.len());
-        let address = finding.address.as_ref().map_or_else(String::new, |a| format!("   {a}"));
-        out.push_str(&format!("{gutter}{} {}:{}:{}{address}\n", style.dim("-->"), at.file, at.line, at.column));
+        let address = finding.address.as_ref().map_or_else(String::new, |a| format!("   {}", visible_line(a)));
+        out.push_str(&format!(
+            "{gutter}{} {}:{}:{}{address}\n",
+            style.dim("-->"),
+            visible_line(&at.file),
+            at.line,
+            at.column
+        ));
         excerpt(finding, sources, span, &number, style, out);
     } else if let Some(address) = &finding.address {
-        out.push_str(&format!("  {} {address}\n", style.dim("-->")));
+        out.push_str(&format!("  {} {}\n", style.dim("-->"), visible_line(address)));
     }
     if let Some(help) = &finding.help {
         out.push_str(&format!("{}: {}\n", style.bold("help"), visible(help)));
@@ -58,7 +64,7 @@ fn excerpt(finding: &Diagnostic, sources: &Sources, span: Span, number: &str, st
         .collect();
     let marked: usize = line.chars().skip(column - 1).take(width).map(|c| c.width().unwrap_or(0)).sum();
     let mark = "^".repeat(marked.max(1));
-    let label = finding.label.as_ref().map_or_else(String::new, |l| format!(" {l}"));
+    let label = finding.label.as_ref().map_or_else(String::new, |l| format!(" {}", visible_line(l)));
     out.push_str(&format!("{} {} {}\n", style.dim(number), style.dim("|"), visible(&line)));
     out.push_str(&format!("{gutter} {} {pad}{}\n", style.dim("|"), style.red(&format!("{mark}{label}"))));
 }

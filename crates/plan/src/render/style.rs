@@ -46,16 +46,43 @@ impl Style {
     }
 }
 
-/// Text from outside made safe for a terminal: control and direction characters become visible escapes.
+/// Text from outside made safe to look at: control, direction and invisible characters become visible escapes. Line
+/// ends and tabs stay.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| match c {
-            '\n' | '\t' => vec![c],
-            c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}') => {
-                c.escape_unicode().collect()
-            }
-            c => vec![c],
-        })
-        .collect()
+    if !text.chars().any(hides) {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if hides(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+/// The same on one line, line ends and tabs as escapes too.
+#[must_use]
+pub fn visible_line(text: &str) -> String {
+    visible(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// Whether a character acts on what stands around it, or cannot be seen.
+fn hides(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_on_a_terminal_or_hides_becomes_an_escape() {
+        assert_eq!(visible("a\x1b[31m\r\u{9b}b"), "a\\u{1b}[31m\\u{d}\\u{9b}b");
+        assert_eq!(
+            visible("x\u{202e}y\u{2066}\u{200b}\u{feff}\u{61c}"),
+            "x\\u{202e}y\\u{2066}\\u{200b}\\u{feff}\\u{61c}"
+        );
+        assert_eq!(visible("中文 é\n\tend"), "中文 é\n\tend");
+        assert_eq!(visible_line("a\nb"), "a\\nb");
+    }
 }

@@ -1,18 +1,13 @@
 //! A plan for a terminal: grouped by function and by kind, aligned, multi-line values as unified diffs,
 //! counts at the end.
 
-use serde_json::Value as Json;
-use similar::TextDiff;
-
 use super::guard::DigestKey;
-use super::style::{Style, visible};
+use super::style::{Style, visible_line};
+use super::value;
 use crate::address::Kind;
 use crate::attributes::{AttributeChange, Side};
 use crate::change::{Action, Cause, Change};
 use crate::plan::Plan;
-
-/// Longest value shown on one line; longer ones are cut with their length said.
-const VALUE: usize = 200;
 
 /// The plan of one stack.
 #[must_use]
@@ -21,8 +16,8 @@ pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
     out.push_str(&format!(
         "{} {}{}\n",
         style.bold("stack"),
-        style.bold(&plan.stack),
-        if plan.region.is_empty() { String::new() } else { format!(" ({})", plan.region) }
+        style.bold(&visible_line(&plan.stack)),
+        if plan.region.is_empty() { String::new() } else { format!(" ({})", visible_line(&plan.region)) }
     ));
     if plan.changes.is_empty() {
         let nothing = if plan.errors().next().is_some() {
@@ -108,7 +103,7 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
     let region = if change.region.is_empty() || change.region == plan.region {
         String::new()
     } else {
-        format!(" in {}", change.region)
+        format!(" in {}", visible_line(&change.region))
     };
     let cause = match change.cause {
         Cause::Cloud => style.yellow(" [changed in the cloud]"),
@@ -118,8 +113,8 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
     out.push_str(&format!(
         "{} {} {word}{region}{cause}  {}\n",
         symbol(change.action, style),
-        style.bold(&visible(change.address.as_str())),
-        style.dim(&visible(&change.reason))
+        style.bold(&visible_line(change.address.as_str())),
+        style.dim(&visible_line(&change.reason))
     ));
     let width = change.attributes.iter().map(|a| a.path.chars().count()).max().unwrap_or(0).min(40);
     for attribute in &change.attributes {
@@ -131,13 +126,13 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
 }
 
 fn line(change: &Change, attribute: &AttributeChange, width: usize, key: &DigestKey, style: Style, out: &mut String) {
-    let path = format!("{:width$}", visible(&attribute.path));
+    let path = format!("{:width$}", visible_line(&attribute.path));
     let forces = if change.requires_replace.contains(&attribute.path) {
         style.red("  forces replacement")
     } else {
         String::new()
     };
-    let shown = |side: &Side| value(change, attribute, side, key);
+    let shown = |side: &Side| value::shown(change, attribute, side, key);
     if let Some(diff) = multi_line(attribute, style) {
         out.push_str(&format!("    {}{forces}\n{diff}", path.trim_end()));
     } else if change.action == Action::Create || attribute.before.value.is_null() {
@@ -159,62 +154,15 @@ fn line(change: &Change, attribute: &AttributeChange, width: usize, key: &Digest
     }
 }
 
-fn value(change: &Change, attribute: &AttributeChange, side: &Side, key: &DigestKey) -> String {
-    if side.guarded {
-        return key
-            .digest(&change.address, &attribute.path, side)
-            .map_or_else(|| "(none)".to_owned(), |d| format!("(hidden, digest {d})"));
-    }
-    let text = match &side.value {
-        Json::Null => return "(none)".to_owned(),
-        Json::String(s) => Json::String(visible(s)).to_string(),
-        other => visible(&other.to_string()),
-    };
-    let count = text.chars().count();
-    if count <= VALUE {
-        text
-    } else {
-        format!("{}… ({count} characters)", text.chars().take(VALUE).collect::<String>())
-    }
-}
-
 /// Documents and texts of several lines as a unified diff.
 fn multi_line(attribute: &AttributeChange, style: Style) -> Option<String> {
-    if attribute.sensitive() {
-        return None;
-    }
-    // A new document reads well enough on one line; what changed in one does not.
-    if attribute.before.value.is_null() && attribute.after.value.is_object() {
-        return None;
-    }
-    let text = |side: &Side| match &side.value {
-        Json::Null => Some(String::new()),
-        Json::String(s) => Some(s.clone()),
-        Json::Object(_) => serde_json::to_string_pretty(&side.value).ok(),
-        _ => None,
+    let painted = |l: &String| match l.chars().next() {
+        Some('+') => style.green(l),
+        Some('-') => style.red(l),
+        Some('@') => style.dim(l),
+        _ => l.clone(),
     };
-    let (before, after) = (text(&attribute.before)?, text(&attribute.after)?);
-    if !before.contains('\n') && !after.contains('\n') {
-        return None;
-    }
-    let ended = |s: String| if s.is_empty() || s.ends_with('\n') { s } else { s + "\n" };
-    let diff = TextDiff::from_lines(ended(before), ended(after)).unified_diff().context_radius(3).to_string();
-    Some(
-        visible(&diff)
-            .lines()
-            // Where all is new there is no place to name.
-            .filter(|l| !(attribute.before.value.is_null() && l.starts_with("@@")))
-            .map(|l| {
-                let painted = match l.chars().next() {
-                    Some('+') => style.green(l),
-                    Some('-') => style.red(l),
-                    Some('@') => style.dim(l),
-                    _ => l.to_owned(),
-                };
-                format!("      {painted}\n")
-            })
-            .collect(),
-    )
+    Some(value::unified(attribute)?.iter().map(|l| format!("      {}\n", painted(l))).collect())
 }
 
 pub(crate) fn plural(n: usize) -> &'static str {
