@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use plan::address::ResourceAddress;
 use plan::change::Action;
 use plan::desired::Stack;
 use plan::diagnostic::Diagnostic;
@@ -341,7 +342,7 @@ fn bare(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn no_value_becomes_markup(value in hostile()) {
@@ -407,51 +408,46 @@ fn a_report_of_hostile_values_has_the_structure_of_a_harmless_one() {
     assert!(!text.contains('\u{202e}') && !text.contains('\u{1b}'), "{text}");
 }
 
-/// A stack of many functions that use one role.
-fn many(count: usize) -> String {
-    let mut text =
-        "stack: many\nregion: ap-beijing\nroles: { worker: { trust: [scf.qcloud.com] } }\nfunctions:\n".to_owned();
-    for i in 0..count {
-        text.push_str(&format!(
-            "  tool-{i:05}: {{ runtime: CustomRuntime, code: {{ demo: d }}, description: tool number {i} }}\n"
-        ));
+/// As many changes of each action, made from the ones of a small plan.
+fn many(counts: &[(Action, usize)]) -> Made {
+    let mut all = everything();
+    let is_function = |c: &&plan::change::Change| c.address.as_str().starts_with("function");
+    let small: Vec<_> = all.plan.changes.iter().filter(is_function).cloned().collect();
+    let create = made(&Cloud::default(), MEDIA).plan.changes.iter().find(is_function).cloned();
+    all.plan.changes.clear();
+    for (action, count) in counts {
+        let model = small.iter().chain(&create).find(|c| c.action == *action).expect("a change of each action");
+        for i in 0..*count {
+            let name = format!("tool-{i:05}");
+            let address = match action {
+                Action::Delete => ResourceAddress::undeclared_function("ap-beijing", "default", &name),
+                _ => ResourceAddress::function(&name),
+            };
+            all.plan.changes.push(plan::change::Change { address, after: Vec::new(), ..model.clone() });
+        }
     }
-    text
+    all
 }
 
 #[test]
 fn three_thousand_changes_fit_a_comment_and_every_delete_is_named() {
-    let cloud = applied(&many(1500));
-    // 1,000 more, 1,400 changed, 100 gone.
-    let text: String = many(2500)
-        .replace("description: tool", "description: the tool")
-        .lines()
-        .filter(|l| !(100..200).any(|i| l.contains(&format!("tool-{i:05}:"))))
-        .map(|l| format!("{l}\n"))
-        .collect();
-    let all = made(&cloud, &text);
-    assert_eq!(all.plan.changes.len(), 2500);
+    let all = many(&[(Action::Create, 1500), (Action::Update, 1400), (Action::Delete, 100)]);
     let comment = markdown_of(&[&all]);
     assert!(comment.len() <= markdown::COMMENT, "{} bytes", comment.len());
-    assert!(comment.len() > markdown::COMMENT / 2, "the room is used: {} bytes", comment.len());
-    for i in 100..200 {
-        assert!(
-            comment.contains(&format!("**delete** `function[ap-beijing/default/tool-{i:05}]`")),
-            "delete {i} is told"
-        );
+    assert!(comment.len() > markdown::COMMENT * 9 / 10, "the room is used: {} bytes", comment.len());
+    for i in 0..100 {
+        let told = format!("**delete** `function[ap-beijing/default/tool-{i:05}]`");
+        assert!(comment.contains(&told), "delete {i} is told");
     }
-    assert!(
-        comment.contains("Left out to fit 65535 bytes: ")
-            && comment.contains("100 to delete, 1400 to update, 1000 to create")
-    );
+    assert!(comment.contains("Left out to fit 65535 bytes: "));
+    assert!(comment.contains("100 to delete, 1400 to update, 1500 to create"));
     let summary = report(&[&all], &[], |r| markdown::plan(r, markdown::STEP_SUMMARY));
     assert!(summary.len() <= markdown::STEP_SUMMARY && summary.len() > comment.len());
 
     // Nothing but deletes: named until nothing fits any more, and that is said.
-    let gone = made(&applied(&many(3000)), &many(1).replace("  tool-00000", "  other"));
-    let deletes = gone.plan.changes.iter().filter(|c| c.action == Action::Delete).count();
-    assert_eq!(deletes, 3000);
-    let comment = markdown_of(&[&gone]);
+    let comment = markdown_of(&[&many(&[(Action::Delete, 1000)])]);
+    assert!(comment.contains("tool-00000]") && comment.contains("tool-00999]") && comment.len() <= markdown::COMMENT);
+    let comment = markdown_of(&[&many(&[(Action::Delete, 3000)])]);
     assert!(comment.len() <= markdown::COMMENT, "{} bytes", comment.len());
     assert!(comment.contains("3000 to delete") && comment.contains("does not name everything that is deleted"));
 }
