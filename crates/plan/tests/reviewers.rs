@@ -413,7 +413,8 @@ fn many(counts: &[(Action, usize)]) -> Made {
     let mut all = everything();
     let is_function = |c: &&plan::change::Change| c.address.as_str().starts_with("function");
     let small: Vec<_> = all.plan.changes.iter().filter(is_function).cloned().collect();
-    let create = made(&Cloud::default(), MEDIA).plan.changes.iter().find(is_function).cloned();
+    let first = made(&Cloud::default(), MEDIA);
+    let create = first.plan.changes.iter().filter(is_function).max_by_key(|c| Risk::of(c)).cloned();
     all.plan.changes.clear();
     for (action, count) in counts {
         let model = small.iter().chain(&create).find(|c| c.action == *action).expect("a change of each action");

@@ -54,10 +54,10 @@ const STEPS: [(Risk, Level, Level); 10] = [
     (Risk::Settings, Level::Row, Level::Counted),
     (Risk::Code, Level::Row, Level::Counted),
     (Risk::Permissions, Level::Full, Level::Row),
-    (Risk::Destroys, Level::Full, Level::Row),
     (Risk::Permissions, Level::Row, Level::Name),
-    (Risk::Destroys, Level::Row, Level::Name),
+    (Risk::Destroys, Level::Full, Level::Row),
     (Risk::Permissions, Level::Name, Level::Counted),
+    (Risk::Destroys, Level::Row, Level::Name),
     (Risk::Destroys, Level::Name, Level::Counted),
 ];
 
