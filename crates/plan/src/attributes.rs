@@ -218,7 +218,9 @@ mod tests {
 
     #[test]
     fn a_guarded_value_is_open_only_when_it_stands_literally_in_the_manifest() {
-        let origin = Origin { literal: ["environment.A".to_owned()].into(), ..Origin::default() };
+        let place = crate::source::Span { file: crate::source::FileId(0), start: 0, end: 0 };
+        let literal = ("environment.A".to_owned(), place, place, crate::resource::Shown::Literal);
+        let origin = Origin::new(None, vec![literal]);
         let desired = attributes(&[("environment.A", "x".into()), ("environment.B", "y".into())]);
         let observed = attributes(&[("environment.A", "old".into())]);
         let changes = COMPARISON.diff(&desired, &observed, &origin);

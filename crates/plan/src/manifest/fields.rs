@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::address::ResourceAddress;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::resource::Origin;
+use crate::resource::{Noted, Origin, Shown};
 use crate::source::Span;
 use crate::syntax::{Key, Node, Value};
 
@@ -260,58 +260,47 @@ impl<'n> Fields<'n> {
 
     /// The same for one key alone, and everything below it.
     pub(super) fn origin_of(&self, key: &str) -> Origin {
-        let mut origin = Origin { span: Some(self.span), ..Origin::default() };
+        let mut noted = Vec::new();
         for (found, node) in self.entries.iter().filter(|(k, _)| k.text == key) {
-            note(&found.text, found.span, node, &mut origin);
+            note(&found.text, found.span, node, &mut noted);
         }
-        origin
+        Origin::new(Some(self.span), noted)
     }
 
     /// Where each key stands, and which values came from where, below `prefix`.
     pub(super) fn origin(&self) -> Origin {
-        let mut origin = Origin { span: Some(self.span), ..Origin::default() };
+        let mut noted = Vec::new();
         for (key, node) in self.entries {
-            note(&key.text, key.span, node, &mut origin);
+            note(&key.text, key.span, node, &mut noted);
         }
-        origin
+        Origin::new(Some(self.span), noted)
     }
 }
 
-fn note(path: &str, span: Span, node: &Node, origin: &mut Origin) {
-    origin.spans.insert(path.to_owned(), span);
-    origin.values.insert(path.to_owned(), node.span);
+/// Notes a value and everything below it; tells whether anything there is (sensitive, interpolated).
+fn note(path: &str, span: Span, node: &Node, noted: &mut Vec<Noted>) -> (bool, bool) {
+    let mut tainted = (node.taint.sensitive, node.taint.interpolated);
+    let mut below = |found: (bool, bool)| tainted = (tainted.0 | found.0, tainted.1 | found.1);
     match &node.value {
         Value::Map(entries) => {
             for (key, value) in entries {
-                note(&crate::attributes::join(path, &key.text), key.span, value, origin);
+                below(note(&crate::attributes::join(path, &key.text), key.span, value, noted));
             }
         }
         Value::List(items) => {
             for (i, item) in items.iter().enumerate() {
-                note(&format!("{path}[{i}]"), item.span, item, origin);
+                below(note(&format!("{path}[{i}]"), item.span, item, noted));
             }
         }
         Value::Null | Value::Scalar { .. } => {}
     }
-    match tainted(node) {
-        (true, _) => {
-            origin.sensitive.insert(path.to_owned());
-        }
-        (false, false) => {
-            origin.literal.insert(path.to_owned());
-        }
-        (false, true) => {}
-    }
-}
-
-/// Whether anything below is (sensitive, interpolated).
-fn tainted(node: &Node) -> (bool, bool) {
-    let children: Vec<(bool, bool)> = match &node.value {
-        Value::Null | Value::Scalar { .. } => vec![],
-        Value::List(items) => items.iter().map(tainted).collect(),
-        Value::Map(entries) => entries.iter().map(|(_, v)| tainted(v)).collect(),
+    let shown = match tainted {
+        (true, _) => Shown::Sensitive,
+        (false, false) => Shown::Literal,
+        (false, true) => Shown::Interpolated,
     };
-    children.into_iter().fold((node.taint.sensitive, node.taint.interpolated), |a, b| (a.0 | b.0, a.1 | b.1))
+    noted.push((path.to_owned(), span, node.span, shown));
+    tainted
 }
 
 pub(super) fn string(node: &Node, key: &str, findings: &mut Findings) -> Option<String> {
