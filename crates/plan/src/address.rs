@@ -126,6 +126,17 @@ impl ResourceAddress {
         &self.text
     }
 
+    /// The printed form of the function that a trigger belongs to.
+    #[must_use]
+    pub fn owner(&self) -> Option<String> {
+        let rest = self.text.strip_prefix("trigger").filter(|_| self.kind == Kind::Trigger)?;
+        let end = match rest.strip_prefix('[') {
+            Some(inner) => inner.find(']')? + 2,
+            None => rest.get(1..)?.find(['.', '['])? + 1,
+        };
+        Some(format!("function{}", rest.get(..end)?))
+    }
+
     /// Whether `target` names this resource, or the function that a trigger belongs to.
     #[must_use]
     pub fn is_within(&self, target: &str) -> bool {
@@ -163,10 +174,18 @@ mod tests {
         assert!(trigger.is_within("function.web"));
         assert!(trigger.is_within("trigger.web.nightly"));
         assert!(!ResourceAddress::trigger("web2", "nightly").is_within("function.web"));
+        assert_eq!(trigger.owner().as_deref(), Some("function.web"));
+        assert_eq!(
+            ResourceAddress::undeclared_trigger(&ResourceAddress::function("web"), "timer", "t").owner().as_deref(),
+            Some("function.web")
+        );
+        assert_eq!(ResourceAddress::function("web").owner(), None);
         let function = ResourceAddress::undeclared_function("ap-beijing", "default", "old");
         assert_eq!(
             ResourceAddress::undeclared_trigger(&function, "timer", "t").as_str(),
             "trigger[ap-beijing/default/old][timer/t]"
         );
+        let undeclared = ResourceAddress::undeclared_trigger(&function, "timer", "t.u");
+        assert_eq!(undeclared.owner().as_deref(), Some("function[ap-beijing/default/old]"));
     }
 }

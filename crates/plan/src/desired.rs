@@ -1,6 +1,7 @@
 //! Desired state: the manifest with defaults filled in, in normal form. Plain data; made by `manifest`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::address::ResourceAddress;
 use crate::resource::Origin;
@@ -137,8 +138,8 @@ pub struct FunctionResource {
     pub namespace: String,
     /// Name in the cloud.
     pub name: String,
-    /// Settings.
-    pub function: Function,
+    /// Settings, shared with the steps that write them.
+    pub function: Arc<Function>,
     /// What it runs, as declared.
     pub code: CodeDeclaration,
     /// Digest of what it runs; set by [`Stack::set_code_digests`] for code on this machine.
@@ -333,12 +334,17 @@ impl Stack {
             }
         }
         Self {
+            name: self.name.clone(),
+            region: self.region.clone(),
+            account: self.account.clone(),
+            ignore_tags: self.ignore_tags.clone(),
             policies: Vec::new(),
             roles: Vec::new(),
             namespaces: Vec::new(),
             functions: Vec::new(),
             leaving,
-            ..self.clone()
+            span: self.span,
+            file: self.file.clone(),
         }
     }
 }

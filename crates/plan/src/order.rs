@@ -18,11 +18,14 @@ struct Node {
     action: Action,
     decided: Decided,
     /// Policies that it attaches or writes; roles it makes; and so on: see `provides` and `needs`.
-    provides: BTreeSet<Token>,
-    needs: BTreeSet<Token>,
-    frees: BTreeSet<Token>,
-    waits_for: BTreeSet<Token>,
+    provides: Tokens,
+    needs: Tokens,
+    frees: Tokens,
+    waits_for: Tokens,
 }
+
+/// One to three as a rule, so a set would be mostly empty room; what stands twice does no harm.
+type Tokens = Vec<Token>;
 
 /// Declared functions by where they live.
 type Declared<'a> = BTreeMap<FunctionKey, &'a FunctionResource>;
@@ -55,20 +58,24 @@ pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Vec<Decided>)
             None => plan.unchanged += usize::from(!refused),
         }
     }
+    drop(declared);
     nodes.sort_by(|a, b| (phase(a), &a.decided.address).cmp(&(phase(b), &b.decided.address)));
     let before = edges(&nodes);
-    let freed: BTreeSet<Token> = nodes.iter().flat_map(|n| n.frees.iter().cloned()).collect();
+    let freed: BTreeSet<&Token> = nodes.iter().flat_map(|n| &n.frees).collect();
     let waiting: Vec<bool> = nodes.iter().map(|n| n.waits_for.iter().any(|t| freed.contains(t))).collect();
     let order = topological(&before);
-    let position: BTreeMap<usize, usize> = order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
-    let mut slots: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
-    for old in order {
-        let Some(node) = slots[old].take() else { continue };
-        let mut after: Vec<usize> = before[old].iter().filter_map(|b| position.get(b).copied()).collect();
-        after.sort_unstable();
-        let waits = waiting[old];
-        plan.changes.push(change(node, after, waits));
-    }
+    let mut position = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(new, old)| position[*old] = new);
+    let mut slots: Vec<Option<Change>> = nodes
+        .into_iter()
+        .enumerate()
+        .map(|(old, node)| {
+            let mut after: Vec<usize> = before[old].iter().map(|b| position[*b]).collect();
+            after.sort_unstable();
+            Some(change(node, after, waiting[old]))
+        })
+        .collect();
+    plan.changes = order.into_iter().filter_map(|old| slots[old].take()).collect();
     plan
 }
 
@@ -115,10 +122,10 @@ fn node(stack: &Stack, declared: &Declared<'_>, observed: &Observed, decided: De
     let mut node = Node {
         kind,
         action,
-        provides: BTreeSet::new(),
-        needs: BTreeSet::new(),
-        frees: BTreeSet::new(),
-        waits_for: BTreeSet::new(),
+        provides: Tokens::new(),
+        needs: Tokens::new(),
+        frees: Tokens::new(),
+        waits_for: Tokens::new(),
         decided,
     };
     let gone = action == Action::Delete;
@@ -127,25 +134,25 @@ fn node(stack: &Stack, declared: &Declared<'_>, observed: &Observed, decided: De
             for step in &node.decided.decision.steps {
                 match step {
                     Step::CreatePolicy { name, .. } | Step::UpdatePolicy { name, .. } => {
-                        node.provides.insert(Token::Policy(name.clone()));
+                        node.provides.push(Token::Policy(name.clone()));
                     }
                     Step::DeletePolicy { name, .. } => {
-                        node.waits_for.insert(use_of(Token::Policy(name.clone())));
+                        node.waits_for.push(use_of(Token::Policy(name.clone())));
                     }
                     Step::CreateRole { name, .. } => {
-                        node.provides.insert(Token::Role(name.clone()));
+                        node.provides.push(Token::Role(name.clone()));
                     }
                     Step::AttachRolePolicy { role, policy } => {
-                        node.provides.insert(Token::Role(role.clone()));
+                        node.provides.push(Token::Role(role.clone()));
                         if let PolicyRef::Custom(name) = policy {
-                            node.needs.insert(Token::Policy(name.clone()));
+                            node.needs.push(Token::Policy(name.clone()));
                         }
                     }
                     Step::DetachRolePolicy { policy, .. } => {
-                        node.frees.insert(use_of(Token::Policy(policy.name().to_owned())));
+                        node.frees.push(use_of(Token::Policy(policy.name().to_owned())));
                     }
                     Step::DeleteRole { name } => {
-                        node.waits_for.insert(use_of(Token::Role(name.clone())));
+                        node.waits_for.push(use_of(Token::Role(name.clone())));
                     }
                     _ => {}
                 }
@@ -155,10 +162,10 @@ fn node(stack: &Stack, declared: &Declared<'_>, observed: &Observed, decided: De
             for step in &node.decided.decision.steps {
                 match step {
                     Step::CreateNamespace { region, name, .. } => {
-                        node.provides.insert(Token::Namespace(region.clone(), name.clone()));
+                        node.provides.push(Token::Namespace(region.clone(), name.clone()));
                     }
                     Step::DeleteNamespace { region, name } => {
-                        node.waits_for.insert(use_of(Token::Namespace(region.clone(), name.clone())));
+                        node.waits_for.push(use_of(Token::Namespace(region.clone(), name.clone())));
                     }
                     _ => {}
                 }
@@ -174,17 +181,17 @@ fn function_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, 
     let Some(key) = node.decided.function.clone() else { return };
     let name = key.to_string();
     if gone {
-        node.frees.insert(use_of(Token::Namespace(key.region.clone(), key.namespace.clone())));
-        node.waits_for.insert(Token::Function(name));
+        node.frees.push(use_of(Token::Namespace(key.region.clone(), key.namespace.clone())));
+        node.waits_for.push(Token::Function(name));
     } else {
-        node.provides.insert(Token::Function(name));
-        node.needs.insert(Token::Namespace(key.region.clone(), key.namespace.clone()));
+        node.provides.push(Token::Function(name));
+        node.needs.push(Token::Namespace(key.region.clone(), key.namespace.clone()));
         // The platform sets functions up with its own service role.
         if stack.roles.iter().any(|r| matches!(r.kind, RoleKind::Preset(Preset::Scf))) {
-            node.needs.insert(Token::Role(Preset::Scf.role_name().to_owned()));
+            node.needs.push(Token::Role(Preset::Scf.role_name().to_owned()));
         }
         if let Some(resource) = declared.get(&key) {
-            node.needs.insert(Token::Role(resource.function.role.clone()));
+            node.needs.push(Token::Role(resource.function.role.clone()));
         }
     }
     // A replacement takes all triggers down: what it no longer declares, others may take from then on.
@@ -194,7 +201,7 @@ fn function_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, 
         }
     }
     if let Some(Some(present)) = observed.functions.get(&key) {
-        node.frees.insert(use_of(Token::Role(present.function.role.clone())));
+        node.frees.push(use_of(Token::Role(present.function.role.clone())));
     }
 }
 
@@ -207,23 +214,23 @@ fn trigger_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, n
             Step::CreateTrigger { trigger, .. } => {
                 kinds.insert(trigger.kind().to_owned());
                 for slot in slots(trigger, &function) {
-                    node.waits_for.insert(slot);
+                    node.waits_for.push(slot);
                 }
                 if trigger.kind() == "mps" {
-                    node.needs.insert(Token::Role(Preset::Mps.role_name().to_owned()));
+                    node.needs.push(Token::Role(Preset::Mps.role_name().to_owned()));
                 }
             }
             Step::BindTrigger { event, .. } => {
                 kinds.insert("mps".to_owned());
-                node.waits_for.insert(Token::Slot(format!("mps {event}")));
+                node.waits_for.push(Token::Slot(format!("mps {event}")));
                 if stack.roles.iter().any(|r| matches!(r.kind, RoleKind::Preset(Preset::Mps))) {
-                    node.needs.insert(Token::Role(Preset::Mps.role_name().to_owned()));
+                    node.needs.push(Token::Role(Preset::Mps.role_name().to_owned()));
                 }
             }
             Step::DeleteTrigger { present, .. } if gone || node.action == Action::Update => {
                 kinds.insert(present.kind.clone());
                 for slot in slots(&present.normal_form(), &function) {
-                    node.frees.insert(slot);
+                    node.frees.push(slot);
                 }
             }
             _ => {}
@@ -231,10 +238,10 @@ fn trigger_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, n
     }
     let function_goes = gone && !declared.contains_key(&key);
     if function_goes {
-        node.frees.insert(Token::Function(function));
+        node.frees.push(Token::Function(function));
         return;
     }
-    node.needs.insert(Token::Function(function.clone()));
+    node.needs.push(Token::Function(function.clone()));
     for kind in kinds {
         // A function that holds all the triggers it may must let one go before it takes another.
         let present = observed.functions.get(&key).and_then(Option::as_ref);
@@ -242,19 +249,19 @@ fn trigger_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, n
         if count >= crate::limits::TRIGGERS_PER_TYPE {
             let room = Token::Slot(format!("{kind} triggers of {function}"));
             if gone {
-                node.frees.insert(room);
+                node.frees.push(room);
             } else if node.action == Action::Create {
-                node.waits_for.insert(room);
+                node.waits_for.push(room);
             }
         }
         let group = Token::Triggers(function.clone(), kind);
         if gone {
             // Create before delete, so that no event falls between: unless the place itself must be freed first.
             if node.frees.is_empty() {
-                node.needs.insert(group);
+                node.needs.push(group);
             }
         } else if node.waits_for.is_empty() {
-            node.provides.insert(group);
+            node.provides.push(group);
         }
     }
 }
@@ -270,8 +277,8 @@ fn slots(trigger: &crate::resource::trigger::Trigger, function: &str) -> Vec<Tok
     }
 }
 
-/// For each node, the nodes that come before it.
-fn edges(nodes: &[Node]) -> Vec<BTreeSet<usize>> {
+/// For each node, the nodes that come before it, each once.
+fn edges(nodes: &[Node]) -> Vec<Vec<usize>> {
     let mut providers: BTreeMap<&Token, Vec<usize>> = BTreeMap::new();
     let mut freers: BTreeMap<&Token, Vec<usize>> = BTreeMap::new();
     for (i, node) in nodes.iter().enumerate() {
@@ -284,15 +291,18 @@ fn edges(nodes: &[Node]) -> Vec<BTreeSet<usize>> {
         .map(|(i, node)| {
             let provided = node.needs.iter().flat_map(|t| providers.get(t).into_iter().flatten());
             let freed = node.waits_for.iter().flat_map(|t| freers.get(t).into_iter().flatten());
-            provided.chain(freed).copied().filter(|b| *b != i).collect()
+            let mut before: Vec<usize> = provided.chain(freed).copied().filter(|b| *b != i).collect();
+            before.sort_unstable();
+            before.dedup();
+            before
         })
         .collect()
 }
 
 /// Kahn's algorithm, always taking the smallest index that is ready. A cycle would be a bug of the tokens above:
 /// what it holds is appended in index order, so that nothing is ever lost from a plan.
-fn topological(before: &[BTreeSet<usize>]) -> Vec<usize> {
-    let mut waiting: Vec<usize> = before.iter().map(BTreeSet::len).collect();
+fn topological(before: &[Vec<usize>]) -> Vec<usize> {
+    let mut waiting: Vec<usize> = before.iter().map(Vec::len).collect();
     let mut unlocks: Vec<Vec<usize>> = vec![Vec::new(); before.len()];
     for (i, set) in before.iter().enumerate() {
         set.iter().for_each(|b| unlocks[*b].push(i));

@@ -76,7 +76,7 @@ impl Plan {
     /// whose function stays (design rule 9).
     #[must_use]
     pub fn counted_deletes(&self) -> usize {
-        let goes: Vec<&str> = self
+        let goes: BTreeSet<&str> = self
             .changes
             .iter()
             .filter(|c| c.action == Action::Delete && c.address.kind() == Kind::Function)
@@ -87,7 +87,9 @@ impl Plan {
             .filter(|c| match (c.address.kind(), c.action) {
                 (_, Action::Create | Action::Update) => false,
                 (Kind::Trigger, Action::Replace) => false,
-                (Kind::Trigger, Action::Delete) => !goes.iter().any(|f| c.address.is_within(f)),
+                (Kind::Trigger, Action::Delete) => {
+                    !c.address.owner().is_some_and(|function| goes.contains(function.as_str()))
+                }
                 (Kind::Policy | Kind::Role | Kind::Namespace | Kind::Function, Action::Replace | Action::Delete) => {
                     true
                 }

@@ -43,7 +43,12 @@ enum State {
 #[derive(Debug, Clone)]
 pub struct Progress {
     states: Vec<State>,
-    after: Vec<Vec<usize>>,
+    /// How many of a change's dependencies are not applied yet.
+    missing: Vec<usize>,
+    /// The changes that depend on a change.
+    dependents: Vec<Vec<usize>>,
+    /// What may start; the last one goes first.
+    ready: Vec<usize>,
     stopped: bool,
 }
 
@@ -51,36 +56,61 @@ impl Progress {
     /// Nothing has started.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        Self {
-            states: vec![State::Waiting; plan.changes.len()],
-            after: plan.changes.iter().map(|c| c.after.clone()).collect(),
-            stopped: false,
-        }
+        Self::of(plan.changes.iter().map(|change| change.after.as_slice()))
     }
 
-    /// Starts and returns every change whose dependencies are applied; marks those as skipped whose cannot be.
+    fn of<'a>(after: impl ExactSizeIterator<Item = &'a [usize]> + Clone) -> Self {
+        let mut dependents = vec![Vec::new(); after.len()];
+        for (change, after) in after.clone().enumerate() {
+            after.iter().for_each(|before| dependents[*before].push(change));
+        }
+        let missing: Vec<usize> = after.map(<[usize]>::len).collect();
+        let ready = (0..missing.len()).rev().filter(|change| missing[*change] == 0).collect();
+        Self { states: vec![State::Waiting; missing.len()], missing, dependents, ready, stopped: false }
+    }
+
+    /// Starts and returns every change whose dependencies are applied.
     pub fn start_ready(&mut self) -> Vec<usize> {
-        let mut started = Vec::new();
-        // Dependencies point to earlier changes, so one pass settles chains of skips.
-        for i in 0..self.states.len() {
-            if self.states[i] != State::Waiting {
-                continue;
+        self.start_some(usize::MAX)
+    }
+
+    /// As [`Progress::start_ready`], but no more than `most`. What has just become possible goes first: a function's
+    /// triggers do not wait until all functions are made, so that their calls, which have rates of their own, overlap.
+    pub fn start_some(&mut self, most: usize) -> Vec<usize> {
+        if self.stopped {
+            self.ready.clear();
+            for state in self.states.iter_mut().filter(|state| **state == State::Waiting) {
+                *state = State::Ended(Outcome::Skipped);
             }
-            let blocked =
-                self.after[i].iter().any(|b| matches!(self.states[*b], State::Ended(o) if o != Outcome::Applied));
-            if blocked || self.stopped {
-                self.states[i] = State::Ended(Outcome::Skipped);
-            } else if self.after[i].iter().all(|b| self.states[*b] == State::Ended(Outcome::Applied)) {
-                self.states[i] = State::Running;
-                started.push(i);
-            }
+        }
+        let kept = self.ready.len().saturating_sub(most);
+        let started: Vec<usize> = self.ready.drain(kept..).rev().collect();
+        for change in &started {
+            self.states[*change] = State::Running;
         }
         started
     }
 
-    /// Records how a running change ended.
+    /// Records how a running change ended; marks as skipped what cannot start any more.
     pub fn finish(&mut self, change: usize, outcome: Outcome) {
         self.states[change] = State::Ended(outcome);
+        let dependents = std::mem::take(&mut self.dependents[change]);
+        if outcome == Outcome::Applied {
+            for dependent in dependents.into_iter().rev() {
+                self.missing[dependent] -= 1;
+                if self.missing[dependent] == 0 && self.states[dependent] == State::Waiting {
+                    self.ready.push(dependent);
+                }
+            }
+            return;
+        }
+        let mut blocked = dependents;
+        while let Some(change) = blocked.pop() {
+            if self.states[change] == State::Waiting {
+                self.states[change] = State::Ended(Outcome::Skipped);
+                blocked.append(&mut self.dependents[change]);
+            }
+        }
     }
 
     /// Starts nothing any more; what runs may end.
@@ -109,11 +139,7 @@ mod tests {
     use super::*;
 
     fn progress(after: &[&[usize]]) -> Progress {
-        Progress {
-            states: vec![State::Waiting; after.len()],
-            after: after.iter().map(|a| a.to_vec()).collect(),
-            stopped: false,
-        }
+        Progress::of(after.iter().copied())
     }
 
     #[test]
@@ -136,5 +162,15 @@ mod tests {
         progress.finish(0, Outcome::Applied);
         assert!(progress.start_ready().is_empty() && progress.is_over());
         assert_eq!(progress.outcome(1), Outcome::Skipped);
+    }
+
+    #[test]
+    fn what_has_just_become_possible_goes_before_what_was_possible_long_ago() {
+        let mut progress = progress(&[&[], &[], &[], &[0]]);
+        assert_eq!(progress.start_some(2), [0, 1]);
+        assert_eq!(progress.start_some(0), Vec::<usize>::new());
+        progress.finish(0, Outcome::Applied);
+        assert_eq!(progress.start_some(1), [3]);
+        assert_eq!(progress.start_ready(), [2]);
     }
 }

@@ -1,6 +1,8 @@
 //! Steps: the writes a change consists of, as data in normal form. A step says what to send, `provision`
 //! spells it for the wire and sends it. Steps hold secrets (environment, arguments) and are never printed.
 
+use std::sync::Arc;
+
 use crate::observed::FunctionKey;
 use crate::resource::document::Document;
 use crate::resource::function::{Code, Function};
@@ -141,11 +143,11 @@ pub enum Step {
     /// SCF DeleteNamespace.
     DeleteNamespace { region: String, name: String },
     /// SCF CreateFunction, then wait until it is at rest.
-    CreateFunction { key: FunctionKey, function: Box<Function>, code: Code, description: String, tags: Tags },
+    CreateFunction { key: FunctionKey, function: Arc<Function>, code: Code, description: String, tags: Tags },
     /// SCF UpdateFunctionCode, then wait until it is at rest.
     UpdateFunctionCode { key: FunctionKey, code: Code, handler: String, install_dependencies: bool },
     /// SCF UpdateFunctionConfiguration with just these members, then wait until it is at rest.
-    UpdateFunctionConfiguration { key: FunctionKey, members: Vec<Member>, function: Box<Function>, description: String },
+    UpdateFunctionConfiguration { key: FunctionKey, members: Vec<Member>, function: Arc<Function>, description: String },
     /// SCF PutReservedConcurrencyConfig.
     PutReservedConcurrency { key: FunctionKey, megabytes: u64 },
     /// SCF DeleteReservedConcurrencyConfig.

@@ -1,6 +1,7 @@
 //! Functions: created, changed in place as far as the API can, else replaced; the description line is written last.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -187,7 +188,7 @@ impl<'a> Write<'a> {
     fn create(&self) -> Vec<Step> {
         let mut steps = vec![Step::CreateFunction {
             key: self.key(),
-            function: Box::new(self.desired.function.clone()),
+            function: Arc::clone(&self.desired.function),
             code: self.code.clone(),
             description: self.description.clone(),
             tags: self.tags.clone(),
@@ -256,7 +257,7 @@ impl<'a> Write<'a> {
             steps.push(Step::UpdateFunctionConfiguration {
                 key: self.key(),
                 members: members.into_iter().collect(),
-                function: Box::new(function.clone()),
+                function: Arc::clone(function),
                 description: self.description.clone(),
             });
         }

@@ -1,6 +1,7 @@
 //! `functions:`, without their code and triggers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::fields::{Fields, Findings};
 use super::stack::{Context, read_adopt};
@@ -136,7 +137,7 @@ pub(super) fn function(
         region,
         namespace,
         name,
-        function,
+        function: Arc::new(function),
         code_digest: code.reference_digest(),
         code,
         adopt: read_adopt(&fields, findings),

@@ -1,6 +1,7 @@
 //! The top of a manifest: stack, region, account, variables, tags, and the four sections.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::fields::{Fields, Findings, string};
 use super::{function, role};
@@ -54,6 +55,8 @@ pub(super) fn lower(
     let mut findings = Findings { all: Vec::new(), address: None };
     declare_variables(root, given, variables, &mut findings);
     interpolate(root, given.region.as_deref(), variables, &mut findings.all);
+    let [policies, roles, functions, namespaces] =
+        ["policies", "roles", "functions", "namespaces"].map(|section| (section, take_section(root, section)));
     let top = Fields::open(root, "a manifest", &KEYS, &mut findings);
 
     let name = top.required_string("stack", &mut findings);
@@ -93,30 +96,44 @@ pub(super) fn lower(
         span: top.node("stack").map(|n| n.span),
         file: file.to_owned(),
     };
-    each(&top, "policies", &mut findings, |key, node, findings| {
+    each(policies, &mut findings, |key, node, findings| {
         stack.policies.extend(role::policy(key, node, &context, findings));
     });
-    each(&top, "roles", &mut findings, |key, node, findings| {
+    each(roles, &mut findings, |key, node, findings| {
         stack.roles.extend(role::role(key, node, &context, findings));
     });
-    each(&top, "functions", &mut findings, |key, node, findings| {
+    each(functions, &mut findings, |key, node, findings| {
         stack.functions.extend(function::function(key, node, &context, findings));
     });
-    let mut namespaces = Vec::new();
-    each(&top, "namespaces", &mut findings, |key, node, findings| namespaces.extend(namespace(key, node, findings)));
-    stack.namespaces = spread(namespaces, &stack);
+    let mut declared = Vec::new();
+    each(namespaces, &mut findings, |key, node, findings| declared.extend(namespace(key, node, findings)));
+    stack.namespaces = spread(declared, &stack);
     resolve_references(&mut stack);
     all.append(&mut findings.all);
     name.map(|_| stack)
 }
 
-fn each(top: &Fields<'_>, section: &str, findings: &mut Findings, mut read: impl FnMut(&Key, &Node, &mut Findings)) {
-    let Some(node) = top.node(section) else { return };
-    let Value::Map(entries) = &node.value else {
+/// Takes a section out of the tree, so that each of its resources can be dropped once it is read: the tree and the
+/// desired state of a large manifest are never held at the same time.
+fn take_section(root: &mut Node, section: &str) -> Option<Node> {
+    let Value::Map(entries) = &mut root.value else { return None };
+    let (_, node) = entries.iter_mut().find(|(key, node)| key.text == section && node.value != Value::Null)?;
+    let nothing = Node { span: node.span, value: Value::Null, taint: node.taint };
+    Some(std::mem::replace(node, nothing))
+}
+
+fn each(
+    (section, node): (&str, Option<Node>),
+    findings: &mut Findings,
+    mut read: impl FnMut(&Key, &Node, &mut Findings),
+) {
+    let Some(node) = node else { return };
+    let kind = node.kind();
+    let Value::Map(entries) = node.value else {
         findings.push(
             Diagnostic::error(
                 Code::WrongType,
-                format!("`{section}` is a mapping from name to settings, this is {}", node.kind()),
+                format!("`{section}` is a mapping from name to settings, this is {kind}"),
             )
             .at(node.span),
         );
@@ -124,7 +141,7 @@ fn each(top: &Fields<'_>, section: &str, findings: &mut Findings, mut read: impl
     };
     for (key, value) in entries {
         let before = findings.all.len();
-        read(key, value, findings);
+        read(&key, &value, findings);
         findings.settle_addresses(before);
         findings.address = None;
     }
@@ -349,7 +366,7 @@ fn resolve_references(stack: &mut Stack) {
     let policies = names(stack.policies.iter().map(|p| (key_of(&p.address, "policy."), p.name.clone())).collect());
     for function in &mut stack.functions {
         if let Some(name) = roles.get(&function.function.role) {
-            function.function.role.clone_from(name);
+            Arc::make_mut(&mut function.function).role.clone_from(name);
         }
     }
     for role in &mut stack.roles {

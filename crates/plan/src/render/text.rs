@@ -67,17 +67,13 @@ fn grouped(plan: &Plan) -> Vec<&Change> {
             Kind::Namespace => (2, String::new()),
             Kind::Function => (3, text.strip_prefix("function").unwrap_or(text).to_owned()),
             Kind::Trigger => {
-                let rest = text.strip_prefix("trigger").unwrap_or(text);
-                let end = match rest.strip_prefix('[') {
-                    Some(inner) => inner.find(']').map_or(rest.len(), |i| i + 2),
-                    None => rest[1..].find(['.', '[']).map_or(rest.len(), |i| i + 1),
-                };
-                (3, rest[..end].to_owned())
+                let function = change.address.owner().unwrap_or_default();
+                (3, function.strip_prefix("function").unwrap_or(&function).to_owned())
             }
         }
     };
     let mut changes: Vec<(usize, &Change)> = plan.changes.iter().enumerate().collect();
-    changes.sort_by_key(|(i, c)| {
+    changes.sort_by_cached_key(|(i, c)| {
         let (section, name) = group(c);
         (section, name, c.address.kind() == Kind::Trigger, *i)
     });

@@ -139,15 +139,20 @@ impl Builder<'_> {
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(frame) = self.stack.pop() else { return Ok(()) };
                 let (node, anchor) = match frame {
-                    Frame::List { start, anchor, items } => (
-                        Node {
-                            span: Span { end: at.end.max(start.end), ..start },
-                            value: Value::List(items),
-                            taint: Taint::default(),
-                        },
-                        anchor,
-                    ),
-                    Frame::Map { start, anchor, entries, .. } => {
+                    Frame::List { start, anchor, mut items } => {
+                        // Most are short, and a growing vector keeps room for four.
+                        items.shrink_to_fit();
+                        (
+                            Node {
+                                span: Span { end: at.end.max(start.end), ..start },
+                                value: Value::List(items),
+                                taint: Taint::default(),
+                            },
+                            anchor,
+                        )
+                    }
+                    Frame::Map { start, anchor, mut entries, .. } => {
+                        entries.shrink_to_fit();
                         self.findings.extend(duplicates(&entries));
                         (
                             Node {
