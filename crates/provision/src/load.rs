@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use plan::desired::{CodeDeclaration, FunctionResource, Stack};
 use plan::diagnostic::{Code, Diagnostic, Severity};
 use plan::manifest;
-use plan::source::{Sources, Span};
+use plan::source::{FileId, Sources, Span};
 use plan::validate;
 use plan::variables::Given;
 
@@ -33,8 +33,8 @@ pub(crate) struct Loaded {
 pub(crate) struct LoadedStack {
     /// What it wants.
     pub(crate) stack: Stack,
-    /// The manifest's text.
-    pub(crate) text: String,
+    /// The manifest, among the sources.
+    pub(crate) file: FileId,
     /// Where its paths start.
     pub(crate) tree: Tree,
 }
@@ -215,9 +215,8 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
     secrets.add(manifest.secrets.iter().map(String::as_str));
     loaded.findings.extend(manifest.findings);
     if let Some(stack) = manifest.stack {
-        let text = loaded.sources.text(file).to_owned();
         match Tree::locate(&full) {
-            Ok(tree) => loaded.stacks.push(LoadedStack { stack, text, tree }),
+            Ok(tree) => loaded.stacks.push(LoadedStack { stack, file, tree }),
             Err(error) => {
                 let mut finding = Diagnostic::error(Code::BadCode, chain(&error));
                 finding.help = error.help();

@@ -44,7 +44,7 @@ impl PlanFile {
     /// A file of these plans.
     pub(crate) fn of(planned: &[Planned], loaded: &Loaded, run: &Run, destroy: bool) -> Self {
         let digests = &run.key;
-        let text: Vec<&str> = loaded.stacks.iter().map(|s| s.text.as_str()).collect();
+        let text: Vec<&str> = loaded.stacks.iter().map(|s| loaded.sources.text(s.file)).collect();
         Self {
             kind: KIND.to_owned(),
             format_version: FORMAT_VERSION.to_owned(),

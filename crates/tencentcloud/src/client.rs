@@ -124,6 +124,7 @@ impl Client {
             rates: RateLimits::new(config.rate_mode),
             retry: config.retry,
             retry_budget: RetryBudget::new(),
+            parallelism: config.parallelism.max(1),
             in_flight: Semaphore::new(config.parallelism.max(1)),
             fetching_keys: Semaphore::new(1),
             clock_offset: AtomicI64::new(0),
@@ -169,6 +170,12 @@ impl Client {
         paging::list_tagged(self, request).await
     }
 
+    /// Most calls under way at once. Who has many to make needs no more than a few times as many waiting.
+    #[must_use]
+    pub fn parallelism(&self) -> usize {
+        self.0.parallelism
+    }
+
     /// The client's credentials, for what is signed elsewhere and to say where they came from.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
@@ -191,6 +198,7 @@ pub(crate) struct Core {
     rates: RateLimits,
     retry: RetryPolicy,
     retry_budget: RetryBudget,
+    parallelism: usize,
     in_flight: Semaphore,
     fetching_keys: Semaphore,
     /// Seconds to add to our clock to get the service's.

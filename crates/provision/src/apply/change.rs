@@ -16,7 +16,7 @@ use tencentcloud::{Error, cam, scf};
 
 use super::steps::StepError;
 use super::wait::Pauses;
-use super::{Applier, Trouble};
+use super::{Applier, Place, Trouble};
 use crate::observe::{self, Ask};
 
 /// How often a change is decided again before it counts as failed.
@@ -210,36 +210,35 @@ impl Applier<'_> {
     async fn decide_again(&self, change: &Change) -> Result<Option<Decision>, Trouble> {
         let context = Context::of(self.stack);
         let unread = |e: crate::error::CommandError| Trouble::of_read(&e);
-        let declared = |address: &plan::address::ResourceAddress| *address == change.address;
-        if let Some(policy) = self.stack.policies.iter().find(|p| declared(&p.address)) {
-            let now = observe::policy_by_name(self.client, &policy.name).await.map_err(unread)?;
-            if let Some(now) = &now {
-                self.policy_ids.lock().await.insert(policy.name.clone(), now.id);
+        match self.places.get(&change.address) {
+            Some(Place::Policy(policy)) => {
+                let now = observe::policy_by_name(self.client, &policy.name).await.map_err(unread)?;
+                if let Some(now) = &now {
+                    self.policy_ids.lock().await.insert(policy.name.clone(), now.id);
+                }
+                return Ok(Some(decide::policy(context, policy, now.as_ref())));
             }
-            return Ok(Some(decide::policy(context, policy, now.as_ref())));
-        }
-        if let Some(role) = self.stack.roles.iter().find(|r| declared(&r.address)) {
-            let now = observe::role_by_name(self.client, &role.name).await.map_err(unread)?;
-            return Ok(Some(decide::role(context, role, now.as_ref(), &self.custom)));
-        }
-        if let Some(namespace) = self.stack.namespaces.iter().find(|n| declared(&n.address)) {
-            let now = observe::namespace(self.client, &namespace.region, &namespace.name).await.map_err(unread)?;
-            return Ok(Some(decide::namespace(context, namespace, now.as_ref())));
-        }
-        if let Some(function) = self.stack.functions.iter().find(|f| declared(&f.address)) {
-            let ask = Ask {
-                reserved: function.function.reserved_concurrency.is_some()
-                    || change.attributes.iter().any(|a| a.path == "reserved_concurrency"),
-                asynchronous: function.function.asynchronous.is_some(),
-            };
-            let now = self.present_function(&function.key(), ask).await?;
-            if let Some(now) = &now {
-                failed_status(now)?;
+            Some(Place::Role(role)) => {
+                let now = observe::role_by_name(self.client, &role.name).await.map_err(unread)?;
+                return Ok(Some(decide::role(context, role, now.as_ref(), &self.custom)));
             }
-            return Ok(Some(decide::function(context, function, now.as_ref())));
-        }
-        for function in &self.stack.functions {
-            if let Some(trigger) = function.triggers.iter().find(|t| declared(&t.address)) {
+            Some(Place::Namespace(namespace)) => {
+                let now = observe::namespace(self.client, &namespace.region, &namespace.name).await.map_err(unread)?;
+                return Ok(Some(decide::namespace(context, namespace, now.as_ref())));
+            }
+            Some(Place::Function(function)) => {
+                let ask = Ask {
+                    reserved: function.function.reserved_concurrency.is_some()
+                        || change.attributes.iter().any(|a| a.path == "reserved_concurrency"),
+                    asynchronous: function.function.asynchronous.is_some(),
+                };
+                let now = self.present_function(&function.key(), ask).await?;
+                if let Some(now) = &now {
+                    failed_status(now)?;
+                }
+                return Ok(Some(decide::function(context, function, now.as_ref())));
+            }
+            Some(Place::Trigger(function, trigger)) => {
                 let key = function.key();
                 let now = self.present_function(&key, Ask::default()).await?;
                 let raw: Option<&RawTrigger> = now
@@ -249,6 +248,7 @@ impl Applier<'_> {
                     TriggerPlace { function: &key, holder: None, released: true, existing: true, replaced: false };
                 return Ok(Some(decide::trigger(context, trigger, raw, place)));
             }
+            None => {}
         }
         // What nobody declares is being deleted: it is decided by trying again until the service says it is gone.
         Ok(self.still_there(change).await?.then(|| {

@@ -8,14 +8,14 @@ mod pins;
 mod steps;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use plan::address::ResourceAddress;
-use plan::desired::Stack;
+use plan::desired::{FunctionResource, NamespaceResource, PolicyResource, RoleResource, Stack, TriggerResource};
 use plan::observed::{FunctionKey, Observed};
 use plan::plan::{Plan, custom_policies};
 use plan::progress::{Outcome, Progress};
@@ -23,6 +23,10 @@ use tencentcloud::Client;
 use tokio::sync::Mutex;
 
 use crate::package::Archive;
+
+/// Changes under way for each call that may be in flight. Most of a change's time goes by between its calls, waiting for
+/// the platform or for the rate of an action.
+const CHANGES_PER_CALL: usize = 8;
 
 /// Set when the user asks to stop: calls in flight finish, nothing new starts.
 #[derive(Clone, Default)]
@@ -103,9 +107,11 @@ pub(crate) struct Applier<'a> {
     pub(crate) plan: &'a Plan,
     /// The packages of code from this machine, by function.
     pub(crate) packages: BTreeMap<ResourceAddress, Arc<Archive>>,
+    /// Where each declared resource stands in the stack.
+    places: Places<'a>,
     account: String,
     /// What the plan was made from, to notice what moved since.
-    pins: plan::pin::Pins,
+    observed: &'a Observed,
     pin_key: plan::render::guard::DigestKey,
     custom: std::collections::BTreeSet<String>,
     /// Ids of custom policies: observed, or made meanwhile.
@@ -120,11 +126,40 @@ pub(crate) struct Applier<'a> {
     on_event: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
+/// The declared resources of a stack by address.
+pub(crate) struct Places<'a>(HashMap<&'a ResourceAddress, Place<'a>>);
+
+/// One declared resource.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Policy(&'a PolicyResource),
+    Role(&'a RoleResource),
+    Namespace(&'a NamespaceResource),
+    Function(&'a FunctionResource),
+    Trigger(&'a FunctionResource, &'a TriggerResource),
+}
+
+impl<'a> Places<'a> {
+    fn of(stack: &'a Stack) -> Self {
+        let policies = stack.policies.iter().map(|p| (&p.address, Place::Policy(p)));
+        let roles = stack.roles.iter().map(|r| (&r.address, Place::Role(r)));
+        let namespaces = stack.namespaces.iter().map(|n| (&n.address, Place::Namespace(n)));
+        let functions = stack.functions.iter().map(|f| (&f.address, Place::Function(f)));
+        let triggers =
+            stack.functions.iter().flat_map(|f| f.triggers.iter().map(move |t| (&t.address, Place::Trigger(f, t))));
+        Self(policies.chain(roles).chain(namespaces).chain(functions).chain(triggers).collect())
+    }
+
+    pub(crate) fn get(&self, address: &ResourceAddress) -> Option<Place<'a>> {
+        self.0.get(address).copied()
+    }
+}
+
 impl<'a> Applier<'a> {
     pub(crate) fn new(
         client: &'a Client,
         stack: &'a Stack,
-        observed: &Observed,
+        observed: &'a Observed,
         plan: &'a Plan,
         packages: BTreeMap<ResourceAddress, Arc<Archive>>,
         stop: Stop,
@@ -139,7 +174,8 @@ impl<'a> Applier<'a> {
             plan,
             packages,
             account: observed.account.clone(),
-            pins: plan::pin::pins(observed, &pin_key),
+            observed,
+            places: Places::of(stack),
             pin_key,
             custom: custom_policies(stack, observed),
             policy_ids: Mutex::new(ids),
@@ -160,7 +196,9 @@ impl<'a> Applier<'a> {
             if self.stop.asked() {
                 progress.stop();
             }
-            for index in progress.start_ready() {
+            // Each change under way has requests and answers of its own: a bound keeps memory from growing with the plan.
+            let room = (CHANGES_PER_CALL * self.client.parallelism()).saturating_sub(running.len());
+            for index in progress.start_some(room) {
                 (self.on_event)(Event::Started(index));
                 let started = Instant::now();
                 running.push(async move { (index, self.carry_out(index).await, started.elapsed()) });

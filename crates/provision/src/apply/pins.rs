@@ -3,16 +3,27 @@
 
 use plan::address::Kind;
 use plan::change::{Action, Change};
+use plan::observed::{ObservedFunction, ObservedNamespace, ObservedPolicy, ObservedRole};
 use plan::pin::{self, Pin};
 use plan::render::guard::DigestKey;
 use plan::step::Step;
 
 use super::change::function_of;
-use super::{Applier, Trouble};
+use super::{Applier, Place, Trouble};
 use crate::observe::{self, Ask};
 
 /// Attributes that are read by calls of their own, and only where a plan needs them.
 const READ_APART: [&str; 3] = ["reserved_concurrency", "async.retries", "async.max_age"];
+
+/// The pins of one object, made when they are needed: those of a large stack would fill more memory than the stack.
+struct Pinned {
+    /// Its name among the pins.
+    name: String,
+    /// As the plan saw it; `None` when the plan did not look at it.
+    seen: Option<Pin>,
+    /// As it is now.
+    now: Pin,
+}
 
 impl Applier<'_> {
     /// Fails when the object is not what the plan was made from.
@@ -22,9 +33,9 @@ impl Applier<'_> {
         if (change.action == Action::Create && !takes_over) || follows_its_function {
             return Ok(());
         }
-        let Some((name, now)) = self.pin_now(change).await? else { return Ok(()) };
-        let seen = match (self.pins.get(&name), present_holder(change, &self.pin_key)) {
-            (Some(seen), _) => seen.clone(),
+        let Some(Pinned { name, seen, now }) = self.pin_now(change).await? else { return Ok(()) };
+        let seen = match (seen, present_holder(change, &self.pin_key)) {
+            (Some(seen), _) => seen,
             // A holder is no object of the stack: the plan saw its binding only.
             (None, Some((_, pin))) => pin,
             (None, None) => None,
@@ -53,8 +64,8 @@ impl Applier<'_> {
         Err(trouble)
     }
 
-    /// The pin of a change's object as it is now, and its name among the pins.
-    async fn pin_now(&self, change: &Change) -> Result<Option<(String, Pin)>, Trouble> {
+    /// The pins of a change's object, as the plan saw it and as it is now.
+    async fn pin_now(&self, change: &Change) -> Result<Option<Pinned>, Trouble> {
         let key: &DigestKey = &self.pin_key;
         let unread = |e: crate::error::CommandError| Trouble::of_read(&e);
         match change.address.kind() {
@@ -62,36 +73,52 @@ impl Applier<'_> {
                 let Some(place) = change.steps.iter().find_map(function_of) else { return Ok(None) };
                 let name = place.to_string();
                 let now = self.present_function(place, Ask::default()).await?;
-                Ok(Some((format!("function[{name}]"), pin::of_function(&name, now.as_ref(), key))))
+                let pin = |f: Option<&ObservedFunction>| pin::of_function(&name, f, key);
+                let seen = self.observed.functions.get(place).map(|f| pin(f.as_ref()));
+                Ok(Some(Pinned { seen, now: pin(now.as_ref()), name: format!("function[{name}]") }))
             }
             Kind::Trigger => {
                 let Some((place, present)) = change.steps.iter().find_map(present_trigger) else { return Ok(None) };
                 let (function, identity) = (place.to_string(), present.normal_form().key());
                 let now = self.present_function(place, Ask::default()).await?;
-                let found = now.as_ref().and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == identity));
+                let of = |f: &ObservedFunction| {
+                    let raw = f.triggers.iter().find(|t| t.normal_form().key() == identity)?;
+                    Some(pin::of_trigger(&function, raw, key).1)
+                };
                 let (name, _) = pin::of_trigger(&function, present, key);
-                Ok(Some((name, found.and_then(|raw| pin::of_trigger(&function, raw, key).1))))
+                let seen = self.observed.functions.get(place).and_then(|f| of(f.as_ref()?));
+                Ok(Some(Pinned { name, seen, now: now.as_ref().and_then(of).flatten() }))
             }
             Kind::Role => {
                 let Some(name) = change.steps.iter().find_map(role_of) else { return Ok(None) };
                 let now = observe::role_by_name(self.client, name).await.map_err(unread)?;
-                Ok(Some((format!("role[{name}]"), pin::of_role(name, now.as_ref(), key))))
+                let pin = |r: Option<&ObservedRole>| pin::of_role(name, r, key);
+                let seen = self.observed.roles.get(name).map(|r| pin(r.as_ref()));
+                Ok(Some(Pinned { name: format!("role[{name}]"), seen, now: pin(now.as_ref()) }))
             }
             Kind::Policy => {
                 let Some(policy) = self.policy_name(change) else { return Ok(None) };
                 let now = observe::policy_by_name(self.client, &policy).await.map_err(unread)?;
-                Ok(Some((format!("policy[{policy}]"), pin::of_policy(&policy, now.as_ref(), key))))
+                let pin = |p: Option<&ObservedPolicy>| pin::of_policy(&policy, p, key);
+                let seen = self.observed.policies.get(&policy).map(|p| pin(p.as_ref()));
+                Ok(Some(Pinned { name: format!("policy[{policy}]"), seen, now: pin(now.as_ref()) }))
             }
             Kind::Namespace => {
                 let Some((region, name)) = change.steps.iter().find_map(namespace_of) else { return Ok(None) };
                 let now = observe::namespace(self.client, region, name).await.map_err(unread)?;
-                Ok(Some((format!("namespace[{region}/{name}]"), pin::of_namespace(region, name, now.as_ref(), key))))
+                let pin = |n: Option<&ObservedNamespace>| pin::of_namespace(region, name, n, key);
+                let seen = self.observed.namespaces.get(&(region.to_owned(), name.to_owned()));
+                let (seen, now) = (seen.map(|n| pin(n.as_ref())), pin(now.as_ref()));
+                Ok(Some(Pinned { name: format!("namespace[{region}/{name}]"), seen, now }))
             }
         }
     }
 
     fn policy_name(&self, change: &Change) -> Option<String> {
-        let declared = self.stack.policies.iter().find(|p| p.address == change.address).map(|p| p.name.clone());
+        let declared = match self.places.get(&change.address) {
+            Some(Place::Policy(policy)) => Some(policy.name.clone()),
+            _ => None,
+        };
         declared.or_else(|| {
             change.steps.iter().find_map(|s| match s {
                 Step::UpdatePolicy { name, .. } | Step::DeletePolicy { name, .. } => Some(name.clone()),

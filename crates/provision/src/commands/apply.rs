@@ -14,7 +14,7 @@ use plan::progress::Outcome;
 use plan::render::json::FORMAT_VERSION;
 use serde_json::{Value as Json, json};
 
-use super::{Planned, Run, plan as plan_command, refusal};
+use super::{Planned, Run, plan as plan_command, refusal, wanted};
 use crate::apply::{Applier, Ended, Stop};
 use crate::build::{self, BuildOptions};
 use crate::cli::ApplyArgs;
@@ -113,11 +113,7 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
     };
     let mut ended = Vec::new();
     for (one, packages) in planned.iter().zip(packages) {
-        let stack = if order.destroy {
-            loaded.stacks[one.index].stack.emptied()
-        } else {
-            loaded.stacks[one.index].stack.clone()
-        };
+        let stack = wanted(&loaded.stacks[one.index].stack, order.destroy);
         ended.push(carry_out(run, session, &stack, one, packages, order.stop).await);
     }
     report(run, loaded, &planned, &ended);
@@ -142,7 +138,7 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned]) -> Option<Command
         text.push_str(&format!("stack {}\n", one.stack));
         let today = planned.iter().find(|p| p.plan.stack == one.stack);
         for moved in &one.moved {
-            let wanted = today.and_then(|p| wanted(p, moved));
+            let wanted = today.and_then(|p| wanted_of(p, moved));
             let shown = |value: &Json| match value {
                 Json::Null => "absent".to_owned(),
                 Json::Object(o) if o.contains_key("digest") => "(hidden)".to_owned(),
@@ -173,7 +169,7 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned]) -> Option<Command
 }
 
 /// What the manifest wants for an attribute that moved.
-fn wanted(planned: &Planned, moved: &plan::pin::Moved) -> Option<String> {
+fn wanted_of(planned: &Planned, moved: &plan::pin::Moved) -> Option<String> {
     let object = moved.object.split_once('[')?.1.trim_end_matches(']');
     let change = planned.plan.changes.iter().find(|c| {
         c.attributes.iter().any(|a| a.path == moved.path)

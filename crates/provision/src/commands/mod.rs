@@ -12,6 +12,8 @@ pub(crate) mod permissions;
 pub(crate) mod plan;
 pub(crate) mod validate;
 
+use std::borrow::Cow;
+
 use ::plan::diagnostic::{Code, Diagnostic};
 use ::plan::observed::Observed;
 use ::plan::plan::Plan;
@@ -130,7 +132,7 @@ impl Run {
             let targets = &targets;
             async move {
                 let observed = observe::observe(&session.client, &loaded.stack).await?;
-                let wanted = if destroy { loaded.stack.emptied() } else { loaded.stack.clone() };
+                let wanted = wanted(&loaded.stack, destroy);
                 let (observed, mut plan) = with_holders(session, &wanted, observed).await;
                 if let Some(finding) = wrong_account(&loaded.stack, guard, &observed) {
                     plan.changes.clear();
@@ -160,6 +162,11 @@ impl Run {
     pub(crate) fn findings_code(planned: &[Planned]) -> u8 {
         worst(planned.iter().map(|p| findings_exit(&p.plan.findings)))
     }
+}
+
+/// What a command wants of a stack: all that it declares, or, to destroy it, nothing.
+pub(crate) fn wanted(stack: &::plan::desired::Stack, destroy: bool) -> Cow<'_, ::plan::desired::Stack> {
+    if destroy { Cow::Owned(stack.emptied()) } else { Cow::Borrowed(stack) }
 }
 
 fn addresses(stack: &::plan::desired::Stack) -> Vec<String> {

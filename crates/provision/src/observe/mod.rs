@@ -4,10 +4,11 @@
 mod holders;
 mod roles;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use plan::desired::{FunctionResource, Stack};
 use plan::mark;
 use plan::observed::{FunctionKey, Observed, ObservedFunction, ObservedNamespace, Status};
@@ -22,6 +23,9 @@ use crate::wire::{self, parse_function_resource};
 
 /// How long a plan waits for a busy function before its state counts as unknown (design section 5).
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Functions being read for each call that may be in flight.
+const READS_PER_CALL: usize = 2;
 
 /// How long a function may answer that its version is gone before that counts as a failure.
 const VERSION_LAG: Duration = Duration::from_secs(60);
@@ -54,7 +58,7 @@ pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, 
         ),
     };
     observed.left_out = left_out;
-    functions(client, stack, &tagged, &mut observed).await?;
+    functions(client, stack, tagged, &mut observed).await?;
     Ok(observed)
 }
 
@@ -78,7 +82,7 @@ async fn tagged_functions(client: &Client, stack: &str) -> Result<Option<BTreeSe
 async fn functions(
     client: &Client,
     stack: &Stack,
-    tagged: &BTreeSet<FunctionKey>,
+    tagged: BTreeSet<FunctionKey>,
     observed: &mut Observed,
 ) -> Result<(), CommandError> {
     let mut regions: BTreeSet<&str> = stack.functions.iter().map(|f| f.region.as_str()).collect();
@@ -86,6 +90,13 @@ async fn functions(
     regions.extend(tagged.iter().map(|k| k.region.as_str()));
     if !stack.region.is_empty() {
         regions.insert(&stack.region);
+    }
+    let mut wanted_places = BTreeSet::new();
+    for function in &stack.functions {
+        wanted_places.insert((function.region.as_str(), function.namespace.as_str()));
+    }
+    for key in &tagged {
+        wanted_places.insert((key.region.as_str(), key.namespace.as_str()));
     }
     let listed = try_join_all(regions.iter().map(|region| async move {
         let list = client.list(Some(region), &scf::ListNamespaces::default()).await;
@@ -100,12 +111,11 @@ async fn functions(
             let identity = mark::identity(&stack.name, region, &row.name, "");
             let ours = present.mark.as_ref().is_some_and(|m| m.identity == identity);
             let declared = stack.namespaces.iter().any(|n| n.region == *region && n.name == row.name);
-            let used = stack.functions.iter().any(|f| f.region == *region && f.namespace == row.name);
-            let holds_tagged = tagged.iter().any(|k| k.region == *region && k.namespace == row.name);
+            let used = wanted_places.contains(&(*region, row.name.as_str()));
             if ours || declared {
                 observed.namespaces.insert(((*region).to_owned(), row.name.clone()), Some(present));
             }
-            if ours || used || holds_tagged || row.name == "default" {
+            if ours || used || row.name == "default" {
                 in_use.insert(((*region).to_owned(), row.name.clone()));
             }
         }
@@ -114,49 +124,54 @@ async fn functions(
         observed.namespaces.entry((namespace.region.clone(), namespace.name.clone())).or_insert(None);
     }
 
-    let rows = try_join_all(in_use.iter().map(|(region, namespace)| async move {
-        let request = scf::ListFunctions { namespace: Some(namespace.clone()), ..Default::default() };
-        match client.list(Some(region), &request).await {
-            Ok(rows) => Ok((region.as_str(), namespace.as_str(), rows)),
-            Err(error) if scf::is_namespace_absent(&error) => Ok((region.as_str(), namespace.as_str(), Vec::new())),
-            Err(error) => Err(failed(format!("list the functions of {region}/{namespace}"), None)(error)),
-        }
-    }))
-    .await?;
-
     let declared: BTreeMap<FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (f.key(), f)).collect();
-    let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.iter().map(|k| (k.clone(), None)).collect();
-    for (region, namespace, rows) in &rows {
-        for row in rows {
-            let key = FunctionKey {
-                region: (*region).to_owned(),
-                namespace: (*namespace).to_owned(),
-                name: row.function_name.clone(),
-            };
-            let identity = mark::identity(&stack.name, region, namespace, &row.function_name);
-            let marked =
-                mark::split(row.description.as_deref().unwrap_or("")).1.is_some_and(|m| m.identity == identity);
-            let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
-            if marked || owned || declared.contains_key(&key) || wanted.contains_key(&key) {
-                wanted.insert(key, row.reserved_concurrency_mem);
-            }
+    let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.into_iter().map(|k| (k, None)).collect();
+    let lists = in_use.iter().map(|(region, namespace)| {
+        let (declared, wanted) = (&declared, &wanted);
+        async move {
+            let rows = list_functions(client, region, namespace).await?;
+            let of_interest = rows.into_iter().filter_map(|row| {
+                let key = FunctionKey { region: region.clone(), namespace: namespace.clone(), name: row.function_name };
+                let identity = mark::identity(&stack.name, region, namespace, &key.name);
+                let (_, line) = mark::split(row.description.as_deref().unwrap_or(""));
+                let marked = line.is_some_and(|m| m.identity == identity);
+                let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
+                (marked || owned || declared.contains_key(&key) || wanted.contains_key(&key))
+                    .then_some((key, row.reserved_concurrency_mem))
+            });
+            Ok::<Vec<_>, CommandError>(of_interest.collect())
         }
-    }
-    for key in declared.keys() {
-        observed.functions.insert(key.clone(), None);
-    }
+    });
+    // Of long lists only what matters is kept.
+    let listed = try_join_all(lists).await?;
+    wanted.extend(listed.into_iter().flatten());
+
     let declared = &declared;
-    let found = try_join_all(wanted.iter().map(|(key, reserved)| async move {
-        let function = declared.get(key).map(|f| &f.function);
+    let reads = wanted.into_iter().map(|(key, reserved)| async move {
+        let function = declared.get(&key).map(|f| &f.function);
         let ask = Ask {
             reserved: function.is_some_and(|f| f.reserved_concurrency.is_some()) || reserved.is_some_and(|r| r > 0),
             asynchronous: function.is_some_and(|f| f.asynchronous.is_some()),
         };
-        function_at_rest(client, key, ask).await.map(|f| (key.clone(), f))
-    }))
-    .await?;
-    observed.functions.extend(found);
+        function_at_rest(client, &key, ask).await.map(|found| (key, found))
+    });
+    // Each read under way has a request and an answer of its own: a bound keeps memory from growing with the stack.
+    let found = stream::iter(reads).buffer_unordered(READS_PER_CALL * client.parallelism());
+    let mut found: Vec<(FunctionKey, Option<ObservedFunction>)> = found.try_collect().await?;
+    let read: HashSet<&FunctionKey> = found.iter().map(|(key, _)| key).collect();
+    let absent: Vec<_> = declared.keys().filter(|key| !read.contains(key)).map(|key| (key.clone(), None)).collect();
+    found.extend(absent);
+    observed.functions = found.into_iter().collect();
     Ok(())
+}
+
+async fn list_functions(client: &Client, region: &str, namespace: &str) -> Result<Vec<scf::Function>, CommandError> {
+    let request = scf::ListFunctions { namespace: Some(namespace.to_owned()), ..Default::default() };
+    match client.list(Some(region), &request).await {
+        Ok(rows) => Ok(rows),
+        Err(error) if scf::is_namespace_absent(&error) => Ok(Vec::new()),
+        Err(error) => Err(failed(format!("list the functions of {region}/{namespace}"), None)(error)),
+    }
 }
 
 /// Which of the slower reads a function needs.
