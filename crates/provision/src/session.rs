@@ -66,6 +66,8 @@ impl Session {
             "TENCENTCLOUD_TOKEN",
             "TENCENTCLOUD_SECURITY_TOKEN",
             "TENCENTCLOUD_SESSION_TOKEN",
+            "TENCENTCLOUD_WEB_IDENTITY_TOKEN",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
             "PROVISION_DIGEST_KEY",
         ] {
             secrets.add(world.variable(name));

@@ -105,6 +105,14 @@ impl Error {
         self
     }
 
+    /// The same without a secret that the service may have echoed.
+    pub(crate) fn without(mut self, secret: &str) -> Self {
+        if let ErrorKind::Refused(refusal) = &mut self.0.kind {
+            refusal.message = refusal.message.replace(secret, "***");
+        }
+        self
+    }
+
     /// How far the call got.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {

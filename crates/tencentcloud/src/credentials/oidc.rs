@@ -63,13 +63,13 @@ pub(super) fn web_identity(
                     missing: GITHUB_TOKEN.to_owned(),
                 });
             }
+            // No falling through: a CI job that lost its permission must not act with whatever its machine holds.
             (None, None, None, _) => {
-                let why = format!(
-                    "{ROLE} is set, but neither {TOKEN_FILE} nor GitHub's {GITHUB_URL} \
+                let missing = format!(
+                    "{TOKEN_FILE}, {TOKEN} or GitHub's {GITHUB_URL} \
                      (does the job have permission `id-token: write`?)"
                 );
-                looked.push(Looked::new("OIDC", why));
-                return Ok(None);
+                return Err(CredentialsError::Half { present: ROLE.to_owned(), missing });
             }
         };
         let provider = (get("TENCENTCLOUD_PROVIDER_ID"))
@@ -95,9 +95,10 @@ impl WebIdentity {
     }
 
     pub(super) async fn fetch(&self, core: &Core) -> Result<Temporary, CredentialsError> {
+        let token = self.proof.token(core).await?;
         let request = sts::AssumeRoleWithWebIdentity {
             provider_id: self.provider.clone(),
-            web_identity_token: self.proof.token(core).await?,
+            web_identity_token: token.clone(),
             role_arn: self.role.clone(),
             role_session_name: self.session.clone(),
             duration_seconds: None,
@@ -105,7 +106,7 @@ impl WebIdentity {
         let answer = core
             .call(Some(&self.region), &request, Authority::Nobody, None)
             .await
-            .map_err(|source| CredentialsError::Exchange { role: self.role.clone(), source })?;
+            .map_err(|source| CredentialsError::Exchange { role: self.role.clone(), source: source.without(&token) })?;
         Ok(temporary(answer.credentials, answer.expired_time, core))
     }
 }

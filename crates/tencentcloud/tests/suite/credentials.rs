@@ -221,6 +221,12 @@ async fn a_refused_exchange_is_told_with_the_services_words() {
     assert!(matches!(error.kind(), ErrorKind::NotSent(NotSent::Credentials(_))), "{error:?}");
     assert!(chain(&error).contains("InvalidParameter.WebIdentityTokenError"), "{}", chain(&error));
     assert!(!format!("{error:?}").contains("hunter2"));
+
+    let echo = r#"{"Response":{"Error":{"Code":"InvalidParameter.WebIdentityTokenError","Message":"hunter2 is no token"},"RequestId":"r"}}"#;
+    let server = Server::start(move |_, _| Reply::json(echo)).await;
+    let credentials = Credentials::resolve(&environment, &options).expect("credentials");
+    let text = chain(&call(&server, credentials).await.expect_err("no keys"));
+    assert!(text.contains("*** is no token") && !text.contains("hunter2"), "{text}");
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -377,15 +383,13 @@ async fn without_any_credentials_every_place_is_listed() {
     }
 }
 
-#[tokio::test]
-async fn a_role_without_a_proof_is_explained() {
-    let server = Server::start(|_, _| Reply::Http { status: 404, headers: String::new(), body: Vec::new() }).await;
-    let (_home, environment, options) = nowhere();
+#[test]
+fn a_role_without_a_proof_is_no_reason_to_act_with_other_keys() {
+    let (home, environment, options) = nowhere();
+    write(home.path(), ".tccli/default.credential", r#"{"secretId":"cli-id","secretKey":"cli-key","token":null}"#);
     let environment = environment.with("TENCENTCLOUD_ROLE_ARN", "qcs::cam::uin/1:roleName/ci");
-    let options = ResolveOptions { metadata: server.url.to_string(), ..options };
-    let credentials = Credentials::resolve(&environment, &options).expect("the last resort");
-    let text = chain(&call(&server, credentials).await.expect_err("no credentials"));
-    assert!(text.contains("id-token: write"), "{text}");
+    let error = Credentials::resolve(&environment, &options).expect_err("no proof");
+    assert!(error.to_string().contains("id-token: write"), "{error}");
 }
 
 #[test]
