@@ -44,7 +44,7 @@ conformance: ## Play scenarios against the conformance stand-in
 	python3 conformance/run.py --binary $(TARGET)/debug/provision --seeds 3
 
 .PHONY: check
-check: format spelling dependencies conformance-selftest lint test docs manifests package ## Everything a pull request must pass
+check: format spelling dependencies workflows conformance-selftest lint test docs manifests package ## Everything a pull request must pass
 	$(HEADING) 'all checks passed'
 
 .PHONY: format
@@ -72,6 +72,14 @@ dependencies: $(TOOLS)/installed ## Check licences, sources and duplicates (rule
 	$(HEADING) dependencies
 	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
 
+# Offline: the lints judge files; the tests run the scripts against the local cloud and a stand-in for GitHub and GitLab.
+.PHONY: workflows
+workflows: $(TOOLS)/installed ## Check what runs in CI systems: the action, its scripts, the example workflows
+	$(HEADING) 'CI workflows'
+	scripts/ci/lint.sh $(TOOLS)/bin
+	cargo build --locked --package provision
+	python3 scripts/ci/test.py $(TARGET)/debug/provision
+
 .PHONY: conformance-selftest
 conformance-selftest: ## Test the conformance stand-in itself
 	$(HEADING) 'conformance stand-in'
@@ -96,5 +104,5 @@ package: ## Build the function's package; check that the platform's machine can 
 $(TOOLS)/installed: scripts/tools.txt
 	$(HEADING) 'installing tools'
 	@python3 -m venv --clear $(TOOLS) || { echo 'error: python3 lacks venv; install it: apt-get install python3-venv' >&2; exit 1; }
-	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes -r $<
 	@touch $@
