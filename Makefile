@@ -44,7 +44,7 @@ conformance: ## Play scenarios against the conformance stand-in
 	python3 conformance/run.py --binary $(TARGET)/debug/provision --seeds 3
 
 .PHONY: check
-check: format spelling dependencies workflows conformance-selftest lint test docs manifests package ## Everything a pull request must pass
+check: format spelling dependencies workflows conformance-selftest lint test docs manifests schema package ## Everything a pull request must pass
 	$(HEADING) 'all checks passed'
 
 .PHONY: format
@@ -93,6 +93,12 @@ manifests: ## Validate manifests/ and plan them on an empty local cloud
 	$(FAKE_KEY) $(TARGET)/debug/provision validate
 	rm -rf target/check && mkdir -p target/check
 	cd target/check && $(FAKE_KEY) $(TARGET)/debug/provision plan --local --quiet --file ../../manifests
+
+.PHONY: schema
+schema: $(TOOLS)/installed ## Compare the JSON Schema with `validate`, by a validator of others
+	$(HEADING) 'schema and validate'
+	cargo build --locked --package provision
+	$(TOOLS)/bin/python scripts/check_schema.py $(TARGET)/debug/provision manifests
 
 .PHONY: package
 package: ## Build the function's package; check that the platform's machine can start it

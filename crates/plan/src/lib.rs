@@ -30,6 +30,7 @@ pub mod plan;
 pub mod progress;
 pub mod render;
 pub mod resource;
+pub mod schema;
 pub mod source;
 pub mod step;
 pub mod syntax;

@@ -114,6 +114,8 @@ pub enum Command {
     Local(LocalArgs),
     /// Print the least CAM policies for plan and apply of these manifests; calls nothing
     Permissions(PermissionsArgs),
+    /// Print the JSON Schema of a manifest, for editors
+    Schema,
     /// Say more about a finding's code
     Explain(ExplainArgs),
 }

@@ -83,6 +83,7 @@ async fn carry_out(run: &mut Run, command: &Command, stop: &Stop) -> u8 {
         Command::Event(arguments) => commands::event::run(run, arguments).await,
         Command::Local(arguments) => commands::local::run(run, arguments).await,
         Command::Permissions(arguments) => commands::permissions::run(run, arguments),
+        Command::Schema => commands::schema::run(run),
         Command::Explain(arguments) => commands::explain::run(run, arguments),
     }
 }

@@ -186,6 +186,8 @@ fn declare_variables(root: &Node, given: &Given, variables: &mut Variables, find
             );
         }
         let env = fields.string("env", findings);
+        // For people; read only so that a wrong shape is told.
+        fields.string("description", findings);
         variables.declare(&key.text, default, env.as_deref(), sensitive, given);
     }
 }

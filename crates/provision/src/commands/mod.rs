@@ -10,6 +10,7 @@ pub(crate) mod logs;
 pub(crate) mod package;
 pub(crate) mod permissions;
 pub(crate) mod plan;
+pub(crate) mod schema;
 pub(crate) mod validate;
 
 use std::borrow::Cow;
