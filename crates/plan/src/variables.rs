@@ -47,8 +47,25 @@ pub struct Scope<'a> {
     pub region: Option<&'a str>,
 }
 
-/// Environment variables that never become configuration: credentials of the run itself (design section 3).
-const REFUSED_ENVIRONMENT: [&str; 5] = ["TENCENTCLOUD_", "ACTIONS_", "GITHUB_TOKEN", "CI_JOB_", "SSH_"];
+/// Beginnings of environment variables that never become configuration: credentials of the run itself (design section 3).
+const REFUSED_ENVIRONMENT: [&str; 8] = [
+    "TENCENTCLOUD_",
+    "ACTIONS_",
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+    "CI_JOB_",
+    "SSH_",
+    "PROVISION_DIGEST_KEY",
+    "PROVISION_NOTE_TOKEN",
+];
+
+/// The finding about an environment variable that holds credentials of the run; `None` for any other.
+pub(crate) fn refused_environment(name: &str) -> Option<Diagnostic> {
+    REFUSED_ENVIRONMENT.iter().any(|p| name.starts_with(p)).then(|| {
+        Diagnostic::error(Code::RefusedEnvironment, format!("`{name}` holds credentials of the run"))
+            .help("use a variable of your own")
+    })
+}
 
 impl Variables {
     /// Declares a variable: its value is the first of flag, file, `PROVISION_VAR_name`, its `env:`, its default.
@@ -178,12 +195,8 @@ impl Variables {
             return self.variable(name);
         }
         if let Some(name) = expression.strip_prefix("env.") {
-            if REFUSED_ENVIRONMENT.iter().any(|p| name.starts_with(p)) {
-                return Err(Diagnostic::error(
-                    Code::RefusedEnvironment,
-                    format!("`{name}` holds credentials of the run"),
-                )
-                .help("use a variable of your own"));
+            if let Some(finding) = refused_environment(name) {
+                return Err(finding);
             }
             let value = self.environment.get(name).filter(|v| !v.is_empty()).cloned();
             let Some(value) = value else {

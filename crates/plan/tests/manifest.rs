@@ -127,6 +127,14 @@ functions:
 }
 
 #[test]
+fn credentials_of_the_run_never_become_configuration() {
+    for name in ["TENCENTCLOUD_SECRET_KEY", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN", "PROVISION_DIGEST_KEY"] {
+        let text = format!("stack: leak\nregion: ap-beijing\nvariables:\n  x: {{ env: {name} }}\n");
+        assert_eq!(findings(&text), ["P023 4:13"], "{name}");
+    }
+}
+
+#[test]
 fn rules_across_resources_hold() {
     let base = |functions: &str| format!("stack: s1\nregion: ap-beijing\nfunctions:\n{functions}");
     let f = |id: &str, more: &str| format!("  {id}: {{ runtime: CustomRuntime, code: {{ demo: x }}{more} }}\n");

@@ -14,7 +14,7 @@ use crate::resource::namespace::Namespace;
 use crate::resource::tags::{IgnoreTags, Tags};
 use crate::syntax::{Key, Node, Value};
 use crate::validate::names;
-use crate::variables::{Given, Scope, Variables};
+use crate::variables::{Given, Scope, Variables, refused_environment};
 
 /// The keys at the top of a manifest.
 pub const KEYS: [&str; 10] =
@@ -185,7 +185,11 @@ fn declare_variables(root: &Node, given: &Given, variables: &mut Variables, find
                     .help("interpolate where the variable is used"),
             );
         }
-        let env = fields.string("env", findings);
+        let mut env = fields.string("env", findings);
+        if let Some(finding) = env.as_deref().and_then(refused_environment) {
+            findings.push(finding.at(fields.node("env").map_or(key.span, |n| n.span)));
+            env = None;
+        }
         // For people; read only so that a wrong shape is told.
         fields.string("description", findings);
         variables.declare(&key.text, default, env.as_deref(), sensitive, given);
