@@ -2,6 +2,7 @@
 //! repeats what may be repeated. Each of these steps lives in a module of its own; this one only puts them in order.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -154,6 +155,11 @@ impl Client {
         self.0.call(region, request, Authority::Credentials, Some(limit)).await
     }
 
+    /// Makes an exchange with a service that is no API 3.0 action.
+    pub(crate) async fn exchange<X: Exchange>(&self, exchange: &X) -> Result<X::Response, Error> {
+        self.0.repeat(exchange, Authority::Credentials).await
+    }
+
     /// Reads a whole list: the first page, then all others at once.
     ///
     /// # Errors
@@ -206,6 +212,50 @@ pub(crate) struct Core {
     on_call: Option<OnCall>,
 }
 
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a service is spoken to: a request is made from it for each attempt, and what came back is read. Both pure.
+pub(crate) trait Exchange: Sync {
+    /// What it answers.
+    type Response: Send;
+    /// Which call it is.
+    fn name(&self) -> CallName;
+    /// How long an attempt may take, if not as long as usual.
+    fn limit(&self) -> Option<Duration>;
+    /// The signed request of one attempt; `now` is Unix seconds by the service's clock.
+    fn outgoing(&self, endpoint: &Endpoint, dialect: &Dialect, signer: &Signer, now: i64) -> Result<Outgoing, Cause>;
+    /// What an answer says.
+    fn read(&self, incoming: &Incoming) -> Result<Reading<Self::Response>, Unknown>;
+}
+
+/// An action of the API, ready to be sent.
+struct Prepared<R> {
+    call: Call,
+    effect: Effect,
+    response: PhantomData<fn() -> R>,
+}
+
+impl<R: serde::de::DeserializeOwned + Send> Exchange for Prepared<R> {
+    type Response = R;
+
+    fn name(&self) -> CallName {
+        let call = &self.call;
+        CallName { service: call.service, action: call.action, region: call.region.clone(), effect: self.effect }
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        self.call.limit
+    }
+
+    fn outgoing(&self, endpoint: &Endpoint, dialect: &Dialect, signer: &Signer, now: i64) -> Result<Outgoing, Cause> {
+        request::build(&self.call, endpoint, dialect, signer, now)
+    }
+
+    fn read(&self, incoming: &Incoming) -> Result<Reading<R>, Unknown> {
+        request::read(incoming.status, &incoming.body)
+    }
+}
+
 /// In whose name a call is made.
 #[derive(Clone)]
 pub(crate) enum Authority {
@@ -255,7 +305,14 @@ impl Core {
             body,
             limit,
         };
-        let lane = self.rates.lane(A::SERVICE, A::NAME, region);
+        self.repeat(&Prepared { call, effect: A::EFFECT, response: PhantomData }, authority).await
+    }
+
+    /// Makes an exchange, and again while that is allowed and of use.
+    async fn repeat<X: Exchange>(&self, exchange: &X, authority: Authority) -> Result<X::Response, Error> {
+        let name = exchange.name();
+        let effect = name.effect;
+        let lane = self.rates.lane(name.service, name.action, name.region.as_deref());
         // Calls that fetch keys have seats of their own, for callers who already sit wait for them.
         let seats = match authority {
             Authority::Credentials => &self.in_flight,
@@ -279,7 +336,7 @@ impl Core {
             waited += queued.elapsed();
 
             let number = progress.attempts + progress.throttled + 1;
-            let failed = match self.attempt(&call, &signer, number).await {
+            let failed = match self.attempt(exchange, &name, &signer, number).await {
                 Ok(response) => {
                     self.retry_budget.earn();
                     return Ok(response);
@@ -296,14 +353,13 @@ impl Core {
                 progress.attempts += 1;
             }
             progress.elapsed = started.elapsed().saturating_sub(waited);
-            let pause = retry::decide(&self.retry, A::EFFECT, failed.failure, progress).filter(|_| {
+            let pause = retry::decide(&self.retry, effect, failed.failure, progress).filter(|_| {
                 matches!(failed.failure, Failure::Throttled | Failure::ClockSkew) || self.retry_budget.spend()
             });
             let Some(pause) = pause else {
                 return Err(Error::new(name, failed.kind).after_unknown_attempt(earlier_unknown));
             };
-            earlier_unknown |=
-                A::EFFECT != Effect::Read && matches!(failed.failure, Failure::Unknown | Failure::Internal);
+            earlier_unknown |= effect != Effect::Read && matches!(failed.failure, Failure::Unknown | Failure::Internal);
             progress.clock_corrected |= failed.failure == Failure::ClockSkew;
             tokio::time::sleep(retry::jittered(pause)).await;
         }
@@ -318,14 +374,15 @@ impl Core {
         }
     }
 
-    async fn attempt<R: serde::de::DeserializeOwned>(
+    async fn attempt<X: Exchange>(
         &self,
-        call: &Call,
+        exchange: &X,
+        name: &CallName,
         signer: &Signer,
         number: u32,
-    ) -> Result<R, Failed> {
+    ) -> Result<X::Response, Failed> {
         let started = Instant::now();
-        let result = self.exchange(call, signer).await;
+        let result = self.exchange(exchange, name.service, signer).await;
         if let Some(on_call) = &self.on_call {
             let (outcome, request_id) = match &result {
                 Ok((_, request_id)) => (Outcome::Done, request_id.clone()),
@@ -336,9 +393,9 @@ impl Core {
                 },
             };
             on_call(&CallRecord {
-                service: call.service,
-                action: call.action,
-                region: call.region.clone(),
+                service: name.service,
+                action: name.action,
+                region: name.region.clone(),
                 attempt: number,
                 outcome,
                 request_id,
@@ -348,24 +405,24 @@ impl Core {
         result.map(|(response, _)| response)
     }
 
-    async fn exchange<R: serde::de::DeserializeOwned>(
+    async fn exchange<X: Exchange>(
         &self,
-        call: &Call,
+        exchange: &X,
+        service: Service,
         signer: &Signer,
-    ) -> Result<(R, Option<String>), Failed> {
-        let sent_at = self.now();
-        let outgoing = request::build(call, &self.endpoint, &self.dialect, signer, sent_at)
+    ) -> Result<(X::Response, Option<String>), Failed> {
+        let outgoing = (exchange.outgoing(&self.endpoint, &self.dialect, signer, self.now()))
             .map_err(|cause| Failed::not_sent(Failure::Final, NotSent::Request(cause)))?;
-        let incoming = self.transport.send(outgoing, call.limit).await.map_err(|error| match error {
+        let incoming = self.transport.send(outgoing, exchange.limit()).await.map_err(|error| match error {
             SendError::NotSent(cause) => Failed::not_sent(Failure::NotSent, NotSent::Connect(cause)),
             SendError::Timeout(cause) => Failed::unknown(Unknown::Timeout(cause)),
             SendError::ConnectionLost(cause) => Failed::unknown(Unknown::ConnectionLost(cause)),
             SendError::TooLarge => Failed::unknown(Unknown::Unreadable("it is larger than 64 MB".to_owned())),
         })?;
-        match request::read(incoming.status, &incoming.body).map_err(Failed::unknown)? {
+        match exchange.read(&incoming).map_err(Failed::unknown)? {
             Reading::Done { response, request_id } => Ok((response, request_id)),
             Reading::Refused(refusal) => {
-                let failure = if refusal.is_throttled(call.service) {
+                let failure = if refusal.is_throttled(service) {
                     Failure::Throttled
                 } else if refusal.is_clock_skew() && self.correct_clock(&incoming.headers) {
                     Failure::ClockSkew

@@ -204,7 +204,8 @@ impl Error {
     #[must_use]
     pub fn is_permission_denied(&self) -> bool {
         self.code().is_some_and(|code| {
-            code == "AuthFailure.UnauthorizedOperation" || is_or_under(code, "UnauthorizedOperation")
+            matches!(code, "AuthFailure.UnauthorizedOperation" | "AccessDenied")
+                || is_or_under(code, "UnauthorizedOperation")
         })
     }
 }
@@ -214,16 +215,17 @@ impl Refusal {
     pub(crate) fn is_throttled(&self, service: Service) -> bool {
         is_or_under(&self.code, "RequestLimitExceeded")
             || service == Service::Sts && self.code == "InvalidParameter.OverLimit"
+            || service == Service::Cos && self.code == "SlowDown"
     }
 
     /// A failure inside the service, which may strike half-way through.
     pub(crate) fn is_internal(&self) -> bool {
-        is_or_under(&self.code, "InternalError")
+        is_or_under(&self.code, "InternalError") || self.code == "ServiceUnavailable"
     }
 
     /// The signature's time is too far from the service's clock.
     pub(crate) fn is_clock_skew(&self) -> bool {
-        self.code == "AuthFailure.SignatureExpire"
+        matches!(self.code.as_str(), "AuthFailure.SignatureExpire" | "RequestTimeTooSkewed")
     }
 }
 

@@ -19,6 +19,7 @@
 
 pub mod api;
 mod client;
+pub mod cos;
 pub mod credentials;
 mod environment;
 mod error;

@@ -64,6 +64,11 @@ impl Endpoint {
         }))
     }
 
+    /// The one URL for every service, if there is one.
+    pub(crate) fn fixed(&self) -> Option<&Url> {
+        self.0.as_ref()
+    }
+
     fn url(&self, service: Service, region: Option<&str>) -> Result<Url, Cause> {
         if let Some(url) = &self.0 {
             return Ok(url.clone());

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HOST, HeaderMap};
 use reqwest::{Method, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -93,6 +93,8 @@ pub(crate) struct Transport {
 struct Route {
     tls: bool,
     direct: bool,
+    /// Requests that name a host other than the URL's: HTTP/2 would name the URL's.
+    http1: bool,
     connect_timeout: Duration,
 }
 
@@ -109,7 +111,8 @@ impl Transport {
 
     /// Sends one request in a manner of its own.
     pub(crate) async fn send_in(&self, outgoing: Outgoing, manner: Manner) -> Result<Incoming, SendError> {
-        let client = self.client(&outgoing.url, manner).map_err(SendError::NotSent)?;
+        let client =
+            self.client(&outgoing.url, outgoing.headers.contains_key(HOST), manner).map_err(SendError::NotSent)?;
         let response = client
             .request(outgoing.method, outgoing.url)
             .headers(outgoing.headers)
@@ -121,10 +124,11 @@ impl Transport {
         read(response).await
     }
 
-    fn client(&self, url: &Url, manner: Manner) -> Result<reqwest::Client, Cause> {
+    fn client(&self, url: &Url, http1: bool, manner: Manner) -> Result<reqwest::Client, Cause> {
         let route = Route {
             tls: url.scheme() == "https",
             direct: manner.direct || is_loopback(url),
+            http1,
             connect_timeout: manner.connect_timeout,
         };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,7 +148,10 @@ impl Transport {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if !route.http1 {
+            tls.alpn_protocols.insert(0, b"h2".to_vec());
+        }
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             // The variables were read by `Network`; nothing may read them again behind its back.

@@ -35,6 +35,8 @@ pub enum Service {
     Sts,
     /// Media processing.
     Mps,
+    /// Objects, see [`crate::cos`].
+    Cos,
 }
 
 impl Service {
@@ -47,10 +49,11 @@ impl Service {
             Self::Tag => "tag",
             Self::Sts => "sts",
             Self::Mps => "mps",
+            Self::Cos => "cos",
         }
     }
 
-    /// The API version.
+    /// The API version; empty for COS, which has none.
     #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
@@ -58,6 +61,7 @@ impl Service {
             Self::Cam => "2019-01-16",
             Self::Tag | Self::Sts => "2018-08-13",
             Self::Mps => "2019-06-12",
+            Self::Cos => "",
         }
     }
 }

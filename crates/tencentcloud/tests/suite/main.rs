@@ -3,6 +3,7 @@
 //! against a scripted server on loopback.
 
 mod answers;
+mod cos;
 mod credentials;
 mod definitions;
 mod failures;
