@@ -187,7 +187,7 @@ impl Cloud {
         (self.carry_out(&call, &context).await, delivery)
     }
 
-    fn effects(&self, call: &Call) -> Vec<Effect> {
+    pub(crate) fn effects(&self, call: &Call) -> Vec<Effect> {
         let Some(faults) = &self.faults else { return Vec::new() };
         let name = ["FunctionName", "RoleName", "AttachRoleName"]
             .into_iter()

@@ -33,6 +33,11 @@ pub(crate) fn iso_time(ms: i64) -> String {
     shifted(ms, 0).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, as HTTP headers have it.
+pub(crate) fn http_time(ms: i64) -> String {
+    shifted(ms, 0).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 fn shifted(ms: i64, by_ms: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(ms.saturating_add(by_ms)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
@@ -44,6 +49,7 @@ mod tests {
     #[test]
     fn times_have_the_platform_forms() {
         assert_eq!(platform_time(0), "1970-01-01 08:00:00");
+        assert_eq!(http_time(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(utc_date(1_551_113_065), "2019-02-25");
         assert_eq!(iso_time(1_551_113_065_000), "2019-02-25T16:44:25Z");
         assert_eq!(sha256_hex(b"{}"), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");

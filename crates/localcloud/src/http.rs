@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cloud::{self, Cloud, Delivery};
+use crate::cos;
 use crate::refusal::{Answer, Members, Refusal, refuse};
 use crate::request::MAX_BODY;
 use crate::state::uuid;
@@ -82,15 +83,20 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Closed> {
     let (head, body) = request.into_parts();
+    if let Some(place) = cos::route(&head) {
+        let body = read(body, cos::MAX_BODY).await?;
+        let (reply, delivery) = cos::respond(&cloud, &place, &head, body).await;
+        return object(reply, delivery);
+    }
     if let Some(routed) = url::route(&cloud, &head) {
-        let body = read(body).await?;
+        let body = read(body, MAX_BODY).await?;
         let answer = url::respond(&cloud, peer, &routed, &head, body).await;
         let mut response = Response::new(AnswerBody::whole(answer.body));
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         return Ok(response);
     }
-    let Some(body) = read(body).await? else {
+    let Some(body) = read(body, MAX_BODY).await? else {
         let refusal = refuse("RequestSizeLimitExceeded", format!("a request is limited to {MAX_BODY} bytes"));
         return Ok(enveloped(refusal));
     };
@@ -124,22 +130,49 @@ async fn respond(
     }
 }
 
+/// An answer of COS, which is no envelope: status and headers say what happened.
+fn object(reply: cos::Reply, delivery: Delivery) -> Result<Response<AnswerBody>, Closed> {
+    let mut response = Response::new(AnswerBody::Whole(Full::new(reply.body.clone())));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    match delivery {
+        Delivery::Plain => {}
+        Delivery::Close => return Err(Closed),
+        Delivery::Status(status) => {
+            return Ok(page(status, "<html><body>a fault of the local cloud</body></html>".into()));
+        }
+        Delivery::ContentType(kind) => {
+            if let Ok(kind) = HeaderValue::try_from(kind) {
+                response.headers_mut().insert(CONTENT_TYPE, kind);
+            }
+        }
+        // Without a body there is nothing to cut off but the connection.
+        Delivery::Truncated if reply.body.is_empty() => return Err(Closed),
+        Delivery::Truncated => {
+            let length = reply.body.len();
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+            *response.body_mut() = AnswerBody::Half(Some(reply.body.slice(..length / 2)));
+        }
+    }
+    Ok(response)
+}
+
 /// A request's body, or `None` when it is too large. One that is too large is still taken off the line: a
 /// client that is still sending would lose the answer with the connection.
-async fn read(mut body: Incoming) -> Result<Option<Bytes>, Closed> {
+async fn read(mut body: Incoming, most: usize) -> Result<Option<Bytes>, Closed> {
     let mut bytes = BytesMut::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Closed)?.into_data() else { continue };
         length += data.len();
-        if length > MAX_DRAINED {
+        if length > MAX_DRAINED.max(most) {
             return Err(Closed);
         }
-        if length <= MAX_BODY {
+        if length <= most {
             bytes.extend_from_slice(&data);
         }
     }
-    Ok((length <= MAX_BODY).then(|| bytes.freeze()))
+    Ok((length <= most).then(|| bytes.freeze()))
 }
 
 /// Paths beside the API. All but downloads are for this machine only.

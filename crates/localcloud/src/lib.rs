@@ -9,6 +9,7 @@
 //! - `state`: the pretend cloud itself, a call in and an answer out, without HTTP or clock;
 //! - `store`: what changed, into one redb file;
 //! - `runner`: functions as contained child processes, asynchronous events, timers;
+//! - `cos`: buckets and objects, by their virtual hosts;
 //! - `url`: function URLs, for event and HTTP functions;
 //! - `wecom`: a stand-in for the chat robots that functions talk to.
 //!
@@ -27,6 +28,7 @@ mod auth;
 pub mod behaviours;
 mod calls;
 mod cloud;
+mod cos;
 mod definition;
 mod encoding;
 mod error;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::address::ResourceAddress;
+use crate::package::{PackageBucket, Place};
 use crate::resource::Origin;
 use crate::resource::function::{Code, CodeSource, Function, Image};
 use crate::resource::namespace::Namespace;
@@ -24,6 +25,8 @@ pub struct Stack {
     pub account: Option<String>,
     /// Tags of others.
     pub ignore_tags: IgnoreTags,
+    /// Where packages go that are too large for a request.
+    pub package_bucket: Option<PackageBucket>,
     /// Custom policies.
     pub policies: Vec<PolicyResource>,
     /// Roles of every kind.
@@ -274,18 +277,32 @@ impl CodeDeclaration {
         match self {
             Self::Cargo { .. } | Self::Dir { .. } | Self::Zip { .. } | Self::Inline { .. } => CodeSource::Package,
             Self::Cos { bucket, object, region, .. } => CodeSource::Cos {
-                // CosBucketName is the bucket without `-<appid>` (facts SCF 4.1).
-                bucket: match bucket.rsplit_once('-') {
-                    Some((name, appid)) if appid.len() >= 5 && appid.bytes().all(|b| b.is_ascii_digit()) => {
-                        name.to_owned()
-                    }
-                    _ => bucket.clone(),
-                },
+                bucket: without_appid(bucket).to_owned(),
                 object: if object.starts_with('/') { object.clone() } else { format!("/{object}") },
                 region: region.clone(),
             },
             Self::Image(image) => CodeSource::Image(image.clone()),
             Self::Demo(id) => CodeSource::Demo(id.clone()),
+        }
+    }
+}
+
+/// CosBucketName is the bucket without `-<appid>` (facts SCF 4.1).
+fn without_appid(bucket: &str) -> &str {
+    match bucket.rsplit_once('-') {
+        Some((name, appid)) if appid.len() >= 5 && appid.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => bucket,
+    }
+}
+
+impl CodeSource {
+    /// A package that stands in a bucket.
+    #[must_use]
+    pub fn in_bucket(place: &Place) -> Self {
+        Self::Cos {
+            bucket: without_appid(&place.bucket).to_owned(),
+            object: format!("/{}", place.key),
+            region: Some(place.region.clone()),
         }
     }
 }
@@ -338,6 +355,7 @@ impl Stack {
             region: self.region.clone(),
             account: self.account.clone(),
             ignore_tags: self.ignore_tags.clone(),
+            package_bucket: None,
             policies: Vec::new(),
             roles: Vec::new(),
             namespaces: Vec::new(),

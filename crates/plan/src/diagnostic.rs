@@ -75,6 +75,7 @@ codes! {
     Incomplete "P057" "part of the account was not looked at" "The plan covers less than usual; the message says what.";
     TooManyDeletes "P058" "more deletes than allowed" "Raise --max-deletes once you have read the plan.";
     BadCode "P060" "the code cannot be packaged" "The message says which file and why.";
+    PackageTooLarge "P061" "the package is too large for a request" "Name a bucket: `package_bucket: NAME-APPID`, or --package-bucket.";
 }
 
 impl Serialize for Code {

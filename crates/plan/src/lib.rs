@@ -24,6 +24,7 @@ pub mod manifest;
 pub mod mark;
 pub mod observed;
 mod order;
+pub mod package;
 pub mod permissions;
 pub mod pin;
 pub mod plan;

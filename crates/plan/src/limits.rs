@@ -115,6 +115,13 @@ pub const REGIONS: [&str; 19] = [
     "na-siliconvalley",
     "sa-saopaulo",
 ];
+/// Bytes of an archive that travels inside a request. A request may have 10 MB (facts SCF 4.1) and base64 adds a third;
+/// 7 MB leaves room for the rest of the request.
+pub const PACKAGE_IN_REQUEST: u64 = 7 * 1024 * 1024;
+/// Characters of a bucket's name with its appid: a label of its host (facts CAM 8.3 has 60 for it).
+pub const BUCKET_NAME: usize = 60;
+/// Characters of `package_bucket.prefix`; a key holds 850 bytes (facts CAM 8.3), of which the rest takes 110.
+pub const PACKAGE_PREFIX: usize = 200;
 /// MPS event types that a function can be bound to (trigger page).
 pub const MPS_EVENTS: [&str; 2] = ["WorkflowTask", "EditMediaTask"];
 /// Events of a bucket (trigger page).

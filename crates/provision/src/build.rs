@@ -13,10 +13,6 @@ use crate::error::CommandError;
 use crate::load::{LoadedStack, declaration_key};
 use crate::package::{self, Archive, PackageError, Tree, cargo};
 
-/// The largest archive that travels inside a request. A request may have 10 MB (facts SCF 4.1) and base64 adds a third;
-/// 7 MB leaves room for the rest of the request.
-const INLINE_LIMIT: usize = 7 * 1024 * 1024;
-
 /// How code is built.
 pub(crate) struct BuildOptions {
     /// Use built packages only.
@@ -47,13 +43,6 @@ pub(crate) fn packages(
                 let rebuild = options.rebuild.iter().any(|a| a == function.address.as_str());
                 let archive = package(tree, &function.code, options, rebuild, stop, say)
                     .map_err(|e| failed(&function.address, e))?;
-                if archive.bytes.len() > INLINE_LIMIT {
-                    return Err(CommandError::Local {
-                        doing: format!("the package of {} has {} bytes", function.address, archive.bytes.len()),
-                        source: format!("a request carries {INLINE_LIMIT} bytes at most").into(),
-                        help: Some("upload it to COS and refer to it: `code: { cos: { bucket, object } }`".to_owned()),
-                    });
-                }
                 made.entry(key).or_insert(Arc::new(archive)).clone()
             }
         };

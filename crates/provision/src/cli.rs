@@ -48,6 +48,9 @@ pub struct Global {
     /// Send every call to this address (http or https)
     #[arg(long, global = true, env = "PROVISION_ENDPOINT", value_name = "URL")]
     pub endpoint: Option<String>,
+    /// Bucket (NAME-APPID) for packages above 7 MB of manifests that name none
+    #[arg(long, global = true, env = "PROVISION_PACKAGE_BUCKET", value_name = "BUCKET")]
+    pub package_bucket: Option<String>,
     /// Use the embedded local cloud: no account, state in .provision/local/
     #[arg(long, global = true)]
     pub local: bool,

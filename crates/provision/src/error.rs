@@ -118,6 +118,9 @@ impl CommandError {
         match self {
             Self::Usage { help, .. } | Self::Refused { help, .. } | Self::Local { help, .. } => help.clone(),
             Self::Findings { .. } => Some("nothing was changed; `provision explain CODE` says more about a code".to_owned()),
+            Self::Call { source, .. } if source.code() == Some("NoSuchBucket") => {
+                Some("make the bucket first: `provision` never does; NAME-APPID and the region must be its own".to_owned())
+            }
             Self::Call { source, .. } if source.is_permission_denied() => Some("these credentials may not do that; ask for the action named".to_owned()),
             Self::Call { source, .. } if matches!(source.kind(), tencentcloud::ErrorKind::NotSent(tencentcloud::NotSent::Credentials(_))) => {
                 Some("set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, name a --profile, or try it all with --local".to_owned())

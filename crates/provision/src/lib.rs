@@ -1,7 +1,7 @@
 //! Infrastructure as code for Tencent Cloud functions, triggers and roles.
 //!
 //! [`run`] is where `main` and the tests both come in. A command (`commands`) gathers inputs (`load`, `session`,
-//! `observe`), calls the pure crate `plan`, and carries out the answer (`build`, `apply`). `wire` spells normal
+//! `observe`), calls the pure crate `plan`, and carries out the answer (`build`, `upload`, `apply`). `wire` spells normal
 //! forms for the API and back. Nothing here decides what changes.
 
 mod apply;
@@ -20,6 +20,8 @@ mod samples;
 mod session;
 mod signals;
 mod ui;
+mod upload;
+mod upload_view;
 mod wire;
 pub mod world;
 

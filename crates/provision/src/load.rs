@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use plan::address::ResourceAddress;
 use plan::desired::{CodeDeclaration, FunctionResource, Stack};
 use plan::diagnostic::{Code, Diagnostic, Severity};
 use plan::manifest;
+use plan::package::PackageBucket;
 use plan::source::{FileId, Sources, Span};
 use plan::validate;
 use plan::variables::Given;
@@ -37,6 +39,8 @@ pub(crate) struct LoadedStack {
     pub(crate) file: FileId,
     /// Where its paths start.
     pub(crate) tree: Tree,
+    /// Bytes of packages by function, where they are known without building.
+    pub(crate) sizes: BTreeMap<ResourceAddress, u64>,
 }
 
 impl Loaded {
@@ -53,6 +57,11 @@ impl Loaded {
 /// Wrong options, and folders that cannot be listed.
 pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<Loaded, CommandError> {
     let given = variables(global, world)?;
+    let bucket = global.package_bucket.as_deref().filter(|name| !name.is_empty());
+    let bucket = bucket.map(PackageBucket::named).transpose().map_err(|why| CommandError::Usage {
+        message: format!("--package-bucket: {why}"),
+        help: Some("write the bucket as its host has it: deploy-1250000000".to_owned()),
+    })?;
     let mut loaded =
         Loaded { sources: Sources::default(), stacks: Vec::new(), variables: BTreeSet::new(), findings: Vec::new() };
     for path in manifest_files(global, &world.folder)? {
@@ -78,6 +87,7 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<
     }
     let mut findings = Vec::new();
     for stack in &mut loaded.stacks {
+        stack.stack.package_bucket = stack.stack.package_bucket.take().or_else(|| bucket.clone());
         identify(stack, &mut findings);
     }
     loaded.findings.extend(findings);
@@ -216,7 +226,7 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
     loaded.findings.extend(manifest.findings);
     if let Some(stack) = manifest.stack {
         match Tree::locate(&full) {
-            Ok(tree) => loaded.stacks.push(LoadedStack { stack, file, tree }),
+            Ok(tree) => loaded.stacks.push(LoadedStack { stack, file, tree, sizes: BTreeMap::new() }),
             Err(error) => {
                 let mut finding = Diagnostic::error(Code::BadCode, chain(&error));
                 finding.help = error.help();
@@ -229,7 +239,7 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
 /// Gives every function the digest of its code. Reads files, starts nothing.
 fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
     let tree = &loaded.tree;
-    let mut known: BTreeMap<String, Result<String, String>> = BTreeMap::new();
+    let mut known: BTreeMap<String, Option<Identified>> = BTreeMap::new();
     let mut digests = BTreeMap::new();
     for function in &loaded.stack.functions {
         if function.code_digest.is_some() {
@@ -237,14 +247,15 @@ fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
         }
         let key = declaration_key(&function.code);
         let found = known.entry(key).or_insert_with(|| match identify_one(tree, &function.code) {
-            Ok(digest) => Ok(digest),
+            Ok(found) => Some(found),
             Err(error) => {
                 findings.push(finding(function, &error, tree));
-                Err(String::new())
+                None
             }
         });
-        if let Ok(digest) = found {
-            digests.insert(function.address.clone(), digest.clone());
+        if let Some(found) = found {
+            digests.insert(function.address.clone(), found.digest.clone());
+            loaded.sizes.extend(found.size.map(|size| (function.address.clone(), size)));
         }
     }
     loaded.stack.set_code_digests(&digests);
@@ -266,14 +277,24 @@ pub(crate) fn declaration_key(code: &CodeDeclaration) -> String {
     }
 }
 
-fn identify_one(tree: &Tree, code: &CodeDeclaration) -> Result<String, PackageError> {
+/// What is known of code before it is built.
+struct Identified {
+    digest: String,
+    /// Bytes of its package.
+    size: Option<u64>,
+}
+
+fn identify_one(tree: &Tree, code: &CodeDeclaration) -> Result<Identified, PackageError> {
+    let packed = |archive: package::Archive| Identified { digest: archive.digest, size: Some(archive.size) };
     match code {
-        CodeDeclaration::Cargo { package, inputs } => package::cargo::identify(tree, package, inputs).map(|i| i.digest),
-        CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude).map(|a| a.digest),
-        CodeDeclaration::Zip { path } => package::zip(tree, path).map(|a| a.digest),
-        CodeDeclaration::Inline { files } => package::inline(files).map(|a| a.digest),
+        CodeDeclaration::Cargo { package, inputs } => {
+            package::cargo::identify(tree, package, inputs).map(|i| Identified { digest: i.digest, size: None })
+        }
+        CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude).map(packed),
+        CodeDeclaration::Zip { path } => package::zip(tree, path).map(packed),
+        CodeDeclaration::Inline { files } => package::inline(files).map(packed),
         CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
-            Ok(code.reference_digest().unwrap_or_default())
+            Ok(Identified { digest: code.reference_digest().unwrap_or_default(), size: None })
         }
     }
 }

@@ -33,7 +33,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 /// Names, modes and contents, in the order of the archive.
 fn entries(archive: &Archive) -> Vec<(String, u32, String)> {
-    let mut zip = zip::ZipArchive::new(Cursor::new(&archive.bytes)).unwrap();
+    let mut zip = zip::ZipArchive::new(Cursor::new(archive.bytes().unwrap())).unwrap();
     (0..zip.len())
         .map(|at| {
             let mut file = zip.by_index(at).unwrap();
@@ -149,7 +149,7 @@ proptest! {
 #[test]
 fn entries_carry_no_extra_fields_and_the_format_s_first_day() {
     let archive = package::inline(&files(&[("a", "x")])).unwrap();
-    let mut zip = zip::ZipArchive::new(Cursor::new(&archive.bytes)).unwrap();
+    let mut zip = zip::ZipArchive::new(Cursor::new(archive.bytes().unwrap())).unwrap();
     let file = zip.by_index(0).unwrap();
     assert_eq!(file.extra_data().as_deref().map(<[u8]>::len).unwrap_or_default(), 0);
     assert_eq!(file.last_modified().unwrap(), zip::DateTime::DEFAULT);
@@ -270,7 +270,7 @@ fn a_folder_without_files_is_nothing_to_pack() {
 fn a_zip_is_taken_byte_for_byte() {
     let (folder, tree) = checkout(&[("m.yaml", "")], "m.yaml");
     let packed = package::inline(&files(&[("index.js", "1")])).unwrap();
-    fs::write(folder.path().join("code.zip"), &packed.bytes).unwrap();
+    fs::write(folder.path().join("code.zip"), packed.bytes().unwrap()).unwrap();
     package::check_zip(&tree, "code.zip").unwrap();
     assert_eq!(package::zip(&tree, "code.zip").unwrap(), packed);
 }
@@ -278,7 +278,7 @@ fn a_zip_is_taken_byte_for_byte() {
 #[test]
 fn what_is_no_zip_is_refused() {
     let (folder, tree) = checkout(&[("text.zip", "not a zip"), ("empty.zip", "")], "m.yaml");
-    let whole = package::inline(&files(&[("index.js", "1")])).unwrap().bytes;
+    let whole = package::inline(&files(&[("index.js", "1")])).unwrap().bytes().unwrap();
     fs::write(folder.path().join("cut.zip"), &whole[..whole.len() - 10]).unwrap();
     fs::write(
         folder.path().join("nothing.zip"),

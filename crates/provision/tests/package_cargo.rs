@@ -350,7 +350,7 @@ mod builds {
         assert!(lines.iter().any(|line| line.contains("Compiling hello")), "{lines:?}");
 
         let archive = package::load(&path).unwrap();
-        let mut zip = zip::ZipArchive::new(Cursor::new(&archive.bytes)).unwrap();
+        let mut zip = zip::ZipArchive::new(Cursor::new(archive.bytes().unwrap())).unwrap();
         assert_eq!(zip.len(), 1);
         let mut entry = zip.by_name("bootstrap").unwrap();
         assert_eq!(entry.unix_mode().unwrap() & 0o777, 0o755);

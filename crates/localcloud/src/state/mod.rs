@@ -3,6 +3,7 @@
 
 pub(crate) mod args;
 mod cam;
+mod cos;
 mod mps;
 pub(crate) mod scf;
 mod sts;
@@ -70,6 +71,8 @@ pub(crate) struct State {
     tag_keys: Table<std::collections::BTreeSet<String>>,
     sessions: Table<sts::Session>,
     bindings: Table<mps::Binding>,
+    objects: Table<cos::Object>,
+    uploads: Table<cos::UnfinishedUpload>,
 }
 
 impl State {
@@ -86,6 +89,8 @@ impl State {
             tag_keys: Table::new("tag-key"),
             sessions: Table::new("session"),
             bindings: Table::new("binding"),
+            objects: Table::new("object"),
+            uploads: Table::new("upload"),
         }
     }
 
@@ -115,6 +120,8 @@ impl State {
         self.tag_keys.take_changes(keep, &mut writes);
         self.sessions.take_changes(keep, &mut writes);
         self.bindings.take_changes(keep, &mut writes);
+        self.objects.take_changes(keep, &mut writes);
+        self.uploads.take_changes(keep, &mut writes);
         writes
     }
 
@@ -129,15 +136,19 @@ impl State {
             || self.tagged.load(key, bytes)?
             || self.tag_keys.load(key, bytes)?
             || self.sessions.load(key, bytes)?
-            || self.bindings.load(key, bytes)?;
+            || self.bindings.load(key, bytes)?
+            || self.objects.load(key, bytes)?
+            || self.uploads.load(key, bytes)?;
         debug_assert!(known, "every row in the store belongs to a table: {key}");
         Ok(())
     }
 
-    /// Forgets packages that no function refers to. Runs once after loading.
+    /// Forgets packages that no function, object or upload refers to. Runs once after loading.
     pub(crate) fn drop_unused_packages(&mut self) {
-        let used: std::collections::BTreeSet<&str> =
+        let mut used: std::collections::BTreeSet<&str> =
             self.functions.iter().flat_map(|(_, function)| function.packages()).collect();
+        used.extend(self.objects.iter().map(|(_, object)| object.digest.as_str()));
+        used.extend(self.uploads.iter().flat_map(|(_, upload)| upload.contents()));
         let unused: Vec<String> =
             self.packages.names().filter(|name| !used.contains(name)).map(str::to_owned).collect();
         for name in unused {

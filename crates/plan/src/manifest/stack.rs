@@ -9,6 +9,7 @@ use crate::address::ResourceAddress;
 use crate::desired::{Adopt, NamespaceResource, RoleKind, Stack};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits;
+use crate::package::{self, PackageBucket};
 use crate::resource::Origin;
 use crate::resource::namespace::Namespace;
 use crate::resource::tags::{IgnoreTags, Tags};
@@ -17,8 +18,19 @@ use crate::validate::names;
 use crate::variables::{Given, Scope, Variables, refused_environment};
 
 /// The keys at the top of a manifest.
-pub const KEYS: [&str; 10] =
-    ["stack", "region", "account", "variables", "tags", "ignore_tags", "roles", "policies", "namespaces", "functions"];
+pub const KEYS: [&str; 11] = [
+    "stack",
+    "region",
+    "account",
+    "variables",
+    "tags",
+    "ignore_tags",
+    "package_bucket",
+    "roles",
+    "policies",
+    "namespaces",
+    "functions",
+];
 
 /// What every section needs to know.
 pub(super) struct Context<'a> {
@@ -80,6 +92,7 @@ pub(super) fn lower(
     let tags = read_tags(&top, &mut findings);
     let ignore_tags = IgnoreTags(top.strings("ignore_tags", &mut findings).unwrap_or_default());
     let default_region = region.clone().or_else(|| given.region.clone()).unwrap_or_default();
+    let package_bucket = top.node("package_bucket").and_then(|node| package_bucket(node, &mut findings));
     let origin = top.origin_of("tags");
     let context = Context { region: &default_region, tags: &tags, origin: &origin };
 
@@ -88,6 +101,7 @@ pub(super) fn lower(
         region: default_region.clone(),
         account,
         ignore_tags,
+        package_bucket,
         policies: Vec::new(),
         roles: Vec::new(),
         namespaces: Vec::new(),
@@ -111,6 +125,41 @@ pub(super) fn lower(
     resolve_references(&mut stack);
     all.append(&mut findings.all);
     name.map(|_| stack)
+}
+
+/// `package_bucket`: a bucket's name, or a mapping with its region and a prefix.
+fn package_bucket(node: &Node, findings: &mut Findings) -> Option<PackageBucket> {
+    if let Value::Scalar { .. } = node.value {
+        let name = string(node, "package_bucket", findings)?;
+        return match PackageBucket::named(&name) {
+            Ok(bucket) => Some(bucket),
+            Err(why) => {
+                findings.push(bad_bucket(why).at(node.span));
+                None
+            }
+        };
+    }
+    let fields = Fields::open(node, "`package_bucket`", &["bucket", "region", "prefix"], findings);
+    let name = fields.required_string("bucket", findings)?;
+    if let (Err(why), Some(node)) = (package::check_name(&name), fields.node("bucket")) {
+        findings.push(bad_bucket(why).at(node.span));
+    }
+    let region = fields.string("region", findings);
+    if let (Some(region), Some(node)) = (&region, fields.node("region")) {
+        names::region(region, node.span, &mut findings.all);
+    }
+    let mut prefix = fields.string("prefix", findings).unwrap_or_else(|| package::PREFIX.to_owned());
+    if let (Err(why), Some(node)) = (package::check_prefix(&prefix), fields.node("prefix")) {
+        findings.push(Diagnostic::error(Code::BadFormat, why).at(node.span));
+    }
+    if !prefix.is_empty() && !prefix.ends_with('/') {
+        prefix.push('/');
+    }
+    Some(PackageBucket { name, region, prefix })
+}
+
+fn bad_bucket(why: String) -> Diagnostic {
+    Diagnostic::error(Code::BadFormat, why).help("write the bucket as its host has it: deploy-1250000000")
 }
 
 /// Takes a section out of the tree, so that each of its resources can be dropped once it is read: the tree and the

@@ -58,6 +58,7 @@ pub(super) fn manifest() -> Json {
                 "ignore_tags",
                 texts("Keys of tags that others put on our objects, as globs: neither compared nor removed"),
             ),
+            ("package_bucket", package_bucket()),
             ("roles", roles()),
             (
                 "policies",
@@ -94,6 +95,25 @@ pub(super) fn definitions() -> Map<String, Json> {
     add(DOCUMENT, document());
     add("adopt", adopt());
     all
+}
+
+fn package_bucket() -> Json {
+    let name =
+        || json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]*-[0-9]{5,}$", "maxLength": limits::BUCKET_NAME });
+    let prefix = json!({
+        "type": "string",
+        "pattern": "^([A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?)?$",
+        "maxLength": limits::PACKAGE_PREFIX,
+    });
+    let keys = [
+        ("bucket", told(required([name()]), "The bucket with its appid, such as deploy-1250000000")),
+        ("region", region("The bucket's region, when it is not the function's")),
+        ("prefix", told(optional([prefix]), "What keys begin with: `provision/` unless told otherwise")),
+    ];
+    told(
+        optional([name(), mapping(keys, &["bucket"])]),
+        "Where packages above 7 MB go: a bucket that exists. `provision` never makes one.",
+    )
 }
 
 /// A region we know, or anything that looks like one: their lists differ by page.

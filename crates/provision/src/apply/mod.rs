@@ -20,9 +20,9 @@ use plan::observed::{FunctionKey, Observed};
 use plan::plan::{Plan, custom_policies};
 use plan::progress::{Outcome, Progress};
 use tencentcloud::Client;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
-use crate::package::Archive;
+use crate::upload::Ready;
 
 /// Changes under way for each call that may be in flight. Most of a change's time goes by between its calls, waiting for
 /// the platform or for the rate of an action.
@@ -30,15 +30,25 @@ const CHANGES_PER_CALL: usize = 8;
 
 /// Set when the user asks to stop: calls in flight finish, nothing new starts.
 #[derive(Clone, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub(crate) struct Stop(Arc<(AtomicBool, Notify)>);
 
 impl Stop {
     pub(crate) fn ask(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.0.store(true, Ordering::SeqCst);
+        self.0.1.notify_waiters();
     }
 
     pub(crate) fn asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    /// Returns once the user has asked.
+    pub(crate) async fn wait(&self) {
+        // Begins to listen before it looks, so that nothing is missed in between.
+        let told = self.0.1.notified();
+        if !self.asked() {
+            told.await;
+        }
     }
 }
 
@@ -106,7 +116,7 @@ pub(crate) struct Applier<'a> {
     pub(crate) stack: &'a Stack,
     pub(crate) plan: &'a Plan,
     /// The packages of code from this machine, by function.
-    pub(crate) packages: BTreeMap<ResourceAddress, Arc<Archive>>,
+    pub(crate) packages: BTreeMap<ResourceAddress, Ready>,
     /// Where each declared resource stands in the stack.
     places: Places<'a>,
     account: String,
@@ -161,7 +171,7 @@ impl<'a> Applier<'a> {
         stack: &'a Stack,
         observed: &'a Observed,
         plan: &'a Plan,
-        packages: BTreeMap<ResourceAddress, Arc<Archive>>,
+        packages: BTreeMap<ResourceAddress, Ready>,
         stop: Stop,
         on_event: &'a (dyn Fn(Event<'_>) + Sync),
     ) -> Self {

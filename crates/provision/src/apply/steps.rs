@@ -7,6 +7,7 @@ use plan::step::{PolicyRef, Step};
 use tencentcloud::{Error, cam, scf, tag};
 
 use super::{Applier, Trouble};
+use crate::upload::Ready;
 use crate::wire;
 
 /// How a step failed.
@@ -275,15 +276,14 @@ impl Applier<'_> {
     }
 
     async fn function_step(&self, step: &Step, address: &plan::address::ResourceAddress) -> Result<(), StepError> {
-        let package = || self.packages.get(address);
         let client = self.client;
         match step {
             Step::CreateFunction { key, function, code, description, tags } => {
-                let sent = self.code(&code.source, package().map(|p| &*p.bytes), address)?;
+                let sent = self.code(&code.source, address)?;
                 client.call(Some(&key.region), &wire::create_function(key, function, sent, description, tags)).await?;
             }
             Step::UpdateFunctionCode { key, code, handler, install_dependencies } => {
-                let (sent, source) = self.code(&code.source, package().map(|p| &*p.bytes), address)?;
+                let (sent, source) = self.code(&code.source, address)?;
                 let request = scf::UpdateFunctionCode {
                     function_name: key.name.clone(),
                     namespace: Some(key.namespace.clone()),
@@ -341,16 +341,24 @@ impl Applier<'_> {
         Ok(())
     }
 
+    /// Code as the API wants it. A package travels inside the request or stands in its bucket by now.
     fn code(
         &self,
         source: &CodeSource,
-        package: Option<&[u8]>,
         address: &plan::address::ResourceAddress,
     ) -> Result<(scf::Code, Option<String>), Trouble> {
-        if *source == CodeSource::Package && package.is_none() {
-            return Err(Trouble::failed(format!("the package of {address} was not made")));
+        if *source != CodeSource::Package {
+            return Ok(wire::code(source, None));
         }
-        Ok(wire::code(source, package))
+        match self.packages.get(address) {
+            None => Err(Trouble::failed(format!("the package of {address} was not made"))),
+            Some(Ready::InRequest(archive)) => {
+                let bytes = archive.bytes();
+                let bytes = bytes.map_err(|e| Trouble::failed(format!("cannot read the package of {address}: {e}")))?;
+                Ok(wire::code(source, Some(&bytes)))
+            }
+            Some(Ready::InBucket(object)) => Ok(wire::code(object, None)),
+        }
     }
 
     async fn trigger_step(&self, step: &Step) -> Result<(), StepError> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use plan::address::ResourceAddress;
 use plan::change::Action;
@@ -20,10 +20,11 @@ use crate::build::{self, BuildOptions};
 use crate::cli::ApplyArgs;
 use crate::error::{CommandError, exit, worst};
 use crate::load::Loaded;
-use crate::package::Archive;
 use crate::plan_file::PlanFile;
 use crate::progress_view::View;
 use crate::session::Session;
+use crate::upload::{self, Packages, Ready};
+use crate::upload_view::UploadView;
 
 /// Runs it.
 pub(crate) async fn run(
@@ -111,8 +112,13 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
         Ok(packages) => packages,
         Err(error) => return run.fail(&error, run.is_json().then_some(loaded), &[]),
     };
+    // So is what has to stand in a bucket: a failed upload leaves every function as it was.
+    let ready = match deliver(run, session, loaded, &planned, packages, order.stop).await {
+        Ok(ready) => ready,
+        Err(error) => return run.fail(&error, run.is_json().then_some(loaded), &[]),
+    };
     let mut ended = Vec::new();
-    for (one, packages) in planned.iter().zip(packages) {
+    for (one, packages) in planned.iter().zip(ready) {
         let stack = wanted(&loaded.stacks[one.index].stack, order.destroy);
         ended.push(carry_out(run, session, &stack, one, packages, order.stop).await);
     }
@@ -231,8 +237,6 @@ fn confirm(run: &mut Run, arguments: &ApplyArgs, planned: &[Planned], destroy: b
     }
 }
 
-type Packages = BTreeMap<ResourceAddress, Arc<Archive>>;
-
 fn packages(
     run: &mut Run,
     loaded: &Loaded,
@@ -255,12 +259,32 @@ fn packages(
         .collect()
 }
 
+async fn deliver(
+    run: &mut Run,
+    session: &Session,
+    loaded: &Loaded,
+    planned: &[Planned],
+    packages: Vec<Packages>,
+    stop: &Stop,
+) -> Result<Vec<BTreeMap<ResourceAddress, Ready>>, CommandError> {
+    // What cannot go anywhere is told before anything of another stack is sent.
+    for (one, packages) in planned.iter().zip(&packages) {
+        upload::check(&loaded.stacks[one.index], packages)?;
+    }
+    let view = UploadView::of(&run.ui);
+    let mut ready = Vec::new();
+    for (one, packages) in planned.iter().zip(packages) {
+        ready.push(upload::deliver(&session.client, &loaded.stacks[one.index], packages, stop, &view).await?);
+    }
+    Ok(ready)
+}
+
 async fn carry_out(
     run: &mut Run,
     session: &Session,
     stack: &Stack,
     planned: &Planned,
-    packages: Packages,
+    packages: BTreeMap<ResourceAddress, Ready>,
     stop: &Stop,
 ) -> Vec<Ended> {
     if planned.plan.is_empty() {

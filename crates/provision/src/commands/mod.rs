@@ -140,6 +140,7 @@ impl Run {
                     plan.findings.push(finding);
                 }
                 plan.keep_targets(targets);
+                plan.findings.extend(::plan::package::findings(&plan, &wanted, &loaded.sizes));
                 Ok::<_, CommandError>(Planned { index, observed, plan })
             }
         }))

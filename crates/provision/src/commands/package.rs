@@ -31,11 +31,11 @@ pub(crate) fn run(run: &mut Run, arguments: &PackageArgs, stop: &Stop) -> u8 {
         }
     }
     if run.is_json() {
-        let packages: Vec<_> = rows.iter().map(|(stack, address, archive)| json!({ "stack": stack, "address": address, "sha256": archive.digest, "bytes": archive.bytes.len() })).collect();
+        let packages: Vec<_> = rows.iter().map(|(stack, address, archive)| json!({ "stack": stack, "address": address, "sha256": archive.digest, "bytes": archive.size })).collect();
         run.ui.json(&json!({ "format_version": "1", "packages": packages }));
     } else {
         for (_, address, archive) in &rows {
-            run.ui.data(&format!("{address}  {} bytes  sha256 {}\n", archive.bytes.len(), &archive.digest[..16]));
+            run.ui.data(&format!("{address}  {} bytes  sha256 {}\n", archive.size, &archive.digest[..16]));
         }
         if rows.is_empty() {
             run.ui.data("nothing to package: no function takes its code from this machine\n");

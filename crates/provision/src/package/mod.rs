@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-pub use archive::Archive;
+pub use archive::{Archive, Content};
 pub use elf::Unportable;
 pub use error::PackageError;
 
@@ -65,7 +65,7 @@ impl Tree {
 pub fn inline(files: &BTreeMap<String, String>) -> Result<Archive, PackageError> {
     check_inline(files)?;
     let entries =
-        files.iter().map(|(name, text)| archive::Entry { name: name.clone(), content: archive::Content::Text(text) });
+        files.iter().map(|(name, text)| archive::Entry { name: name.clone(), source: archive::Source::Text(text) });
     archive::pack(&entries.collect::<Vec<_>>())
 }
 
@@ -102,8 +102,9 @@ pub fn check_inline(files: &BTreeMap<String, String>) -> Result<(), PackageError
 /// Everything that [`check_dir`] reports, and [`PackageError::Read`].
 pub fn dir(tree: &Tree, path: &str, exclude: &[String]) -> Result<Archive, PackageError> {
     let files = list_dir(tree, path, exclude)?;
-    let entries =
-        files.into_iter().map(|file| archive::Entry { name: file.name, content: archive::Content::File(file.path) });
+    let entries = files
+        .into_iter()
+        .map(|file| archive::Entry { name: file.name, source: archive::Source::File(file.path, file.size) });
     archive::pack(&entries.collect::<Vec<_>>())
 }
 
@@ -133,10 +134,7 @@ fn list_dir(tree: &Tree, path: &str, exclude: &[String]) -> Result<Vec<source_tr
 /// # Errors
 /// Everything that [`check_zip`] reports, and [`PackageError::Read`].
 pub fn zip(tree: &Tree, path: &str) -> Result<Archive, PackageError> {
-    let file = paths::file(tree, path)?;
-    let bytes = std::fs::read(&file).map_err(PackageError::reading(&file))?;
-    store::check_readable(&file, std::io::Cursor::new(&bytes))?;
-    Ok(Archive::from_bytes(bytes))
+    load(&paths::file(tree, path)?)
 }
 
 /// Says whether [`zip()`] can work, reading only the archive's table of contents.
@@ -164,7 +162,7 @@ pub fn check_cargo_package(tree: &Tree, package: &str, inputs: &[String]) -> Res
 /// # Errors
 /// [`PackageError::Read`], [`PackageError::NotAZip`].
 pub fn load(package: &Path) -> Result<Archive, PackageError> {
-    let bytes = std::fs::read(package).map_err(PackageError::reading(package))?;
-    store::check_readable(package, std::io::Cursor::new(&bytes))?;
-    Ok(Archive::from_bytes(bytes))
+    let file = File::open(package).map_err(PackageError::reading(package))?;
+    store::check_readable(package, std::io::BufReader::new(&file))?;
+    Archive::from_file(file).map_err(PackageError::reading(package))
 }

@@ -14,10 +14,10 @@ use std::fmt;
 pub use objects::ObjectHead;
 pub use upload::{Source, Upload, UploadError, Uploaded};
 
-/// Bytes of the parts of an upload, the last one aside; a part has 1 MB to 5 GB (facts CAM 7.5). Small, for memory
+/// Bytes of the parts of an upload, the last one aside; a part has 1 MB to 5 GB (facts CAM 8.3). Small, for memory
 /// holds as many as are under way.
 pub(crate) const PART_BYTES: u64 = 2 << 20;
-/// Parts of one upload (facts CAM 7.5).
+/// Parts of one upload (facts CAM 8.3).
 pub(crate) const MOST_PARTS: u64 = 10_000;
 /// Parts under way at once.
 pub(crate) const PARTS_AT_ONCE: usize = 4;

@@ -32,7 +32,7 @@ pub struct Signature {
     pub authorization: String,
 }
 
-/// Signs a request for the time between two moments (Unix seconds). Facts CAM 7.1.
+/// Signs a request for the time between two moments (Unix seconds). Facts CAM 8.1.
 #[must_use]
 pub fn sign(parts: &SignedParts<'_>, secret_id: &str, secret_key: &str, from: i64, until: i64) -> Signature {
     let (header_names, headers) = canonical(parts.headers);

@@ -36,7 +36,7 @@ pub fn documented_rate(service: Service, action: &str) -> f64 {
             "AssumeRole" => 600.0,
             _ => USUAL,
         },
-        // Per bucket, outside of the mainland; ten times that inside (facts CAM 7.5).
+        // Per bucket, outside of the mainland; ten times that inside (facts CAM 8.3).
         Service::Cos => 3000.0,
         // Undocumented actions.
         Service::Mps => USUAL,

@@ -14,8 +14,17 @@ use crate::refusal::{Refusal, refuse};
 pub(crate) enum Code {
     /// A package sent with the call.
     Zip { digest: String, size: u64 },
-    /// A package in COS. There is no COS here, so it is kept by reference and cannot run (assumed to exist).
-    Cos { bucket: String, object: String, region: String },
+    /// A package that was taken from COS: the reference, and what the object held then.
+    Cos {
+        bucket: String,
+        object: String,
+        region: String,
+        /// Absent in stores of before there was COS here.
+        #[serde(default)]
+        digest: String,
+        #[serde(default)]
+        size: u64,
+    },
     /// A container image.
     Image { config: Value },
     /// One of the platform's templates, by id.
@@ -27,24 +36,25 @@ impl Code {
     pub(crate) fn digest(&self) -> Option<&str> {
         match self {
             Self::Zip { digest, .. } => Some(digest),
-            Self::Cos { .. } | Self::Image { .. } | Self::Demo { .. } => None,
+            Self::Cos { digest, .. } => Some(digest.as_str()).filter(|digest| !digest.is_empty()),
+            Self::Image { .. } | Self::Demo { .. } => None,
         }
     }
 
     /// Bytes of the package; 0 for images, as in the official sample.
     pub(crate) fn size(&self) -> u64 {
         match self {
-            Self::Zip { size, .. } => *size,
+            Self::Zip { size, .. } | Self::Cos { size, .. } => *size,
             Self::Image { .. } => 0,
-            Self::Cos { .. } | Self::Demo { .. } => 1024,
+            Self::Demo { .. } => 1024,
         }
     }
 
     /// `CodeSha256`: of the uploaded zip bytes (assumed; no source says so). Of the reference otherwise.
     pub(crate) fn sha256(&self) -> String {
-        match self {
-            Self::Zip { digest, .. } => digest.clone(),
-            other => sha256_hex(json!(other).to_string().as_bytes()),
+        match self.digest() {
+            Some(digest) => digest.to_owned(),
+            None => sha256_hex(json!(self).to_string().as_bytes()),
         }
     }
 
@@ -72,8 +82,8 @@ impl Code {
 
 impl State {
     /// Reads code out of a call: from `Code`, or from the flat members of UpdateFunctionCode. `None` when
-    /// the call brings none.
-    pub(super) fn read_code(&mut self, args: Args<'_>) -> Result<Option<Code>, Refusal> {
+    /// the call brings none. An object is read now, as it is; later changes of it change no function.
+    pub(super) fn read_code(&mut self, region: &str, args: Args<'_>) -> Result<Option<Code>, Refusal> {
         let args = args.object("Code").unwrap_or(args);
         let zip = args.text("ZipFile");
         let cos = args.text("CosObjectName").or(args.text("TempCosObjectName"));
@@ -102,10 +112,22 @@ impl State {
             if !(object.ends_with(".zip") || object.ends_with(".jar")) {
                 return refuse("InvalidParameterValue.CosObjectName", "CosObjectName must end with .zip or .jar");
             }
+            if !object.starts_with('/') {
+                return refuse("InvalidParameterValue.CosObjectName", "CosObjectName begins with a slash");
+            }
+            let of = args.text("CosBucketRegion").filter(|of| !of.is_empty()).unwrap_or(region);
+            let Some(found) = self.code_object(of, bucket, object) else {
+                return refuse(
+                    "ResourceNotFound.CosObject",
+                    format!("the bucket {bucket} in {of} holds no object {object}"),
+                );
+            };
             return Ok(Some(Code::Cos {
                 bucket: bucket.to_owned(),
                 object: object.to_owned(),
                 region: args.text_or("CosBucketRegion", "").to_owned(),
+                digest: found.digest.clone(),
+                size: found.size,
             }));
         }
         if let Some(config) = image {

@@ -76,7 +76,7 @@ impl State {
         if !protocol.is_empty() && (protocol != "WS" || kind != "HTTP") {
             return refuse("InvalidParameterValue.ProtocolType", "ProtocolType is WS, for functions of type HTTP");
         }
-        let Some(code) = self.read_code(args)? else {
+        let Some(code) = self.read_code(region, args)? else {
             return refuse("MissingParameter.Code", "Code names no source");
         };
         let image = matches!(code, Code::Image { .. });
@@ -239,7 +239,7 @@ impl State {
         let before = function.code.clone();
         let handler = args.text("Handler").unwrap_or(&function.handler).to_owned();
         handler_fits(&runtime, &handler)?;
-        let Some(code) = self.read_code(args)? else {
+        let Some(code) = self.read_code(region, args)? else {
             return refuse("MissingParameter.Code", "the request brings no code");
         };
         if matches!(code, Code::Image { .. }) != matches!(before, Code::Image { .. }) {

@@ -85,7 +85,8 @@ pub fn build(
         return Err(PackageError::SourcesChanged { package: identity.package.clone() });
     }
     let archive = archive::pack_bootstrap(&binary)?;
-    store::put(&out, &identity.digest, &archive.bytes)
+    let bytes = archive.bytes().map_err(PackageError::reading(&binary))?;
+    store::put(&out, &identity.digest, &bytes)
 }
 
 fn usable(identity: &CargoIdentity, out: &Path, reuse: Reuse) -> Option<PathBuf> {
