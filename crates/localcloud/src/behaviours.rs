@@ -208,8 +208,8 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     behaviour(
         "function.cos",
         Assumed,
-        "A package in COS is kept by reference, never fetched, and cannot run.",
-        "there is no COS here",
+        "A package in COS is read when the function is made or changed; later writes to the object change no function. A missing object is ResourceNotFound.CosObject; whether a role may read it is not checked.",
+        "error codes; when it is read is told nowhere",
     ),
     behaviour(
         "function.delete",
@@ -430,7 +430,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
     behaviour(
         "run.languages",
         Assumed,
-        "Python 3 and Node.js functions run with the machine's own program; other runtimes, images and code in COS do not run.",
+        "Python 3 and Node.js functions run with the machine's own program; other runtimes and images do not run.",
         "our choice",
     ),
     behaviour(
@@ -445,6 +445,43 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         "An MPS event reaches the function that holds its type as an asynchronous invocation.",
         "trigger page",
     ),
+    behaviour(
+        "cos.host",
+        Documented,
+        "Requests whose Host is BUCKET-APPID.cos.REGION.myqcloud.com are for COS; refusals are XML, answers to HEAD have no text.",
+        "request pages of COS",
+    ),
+    behaviour(
+        "cos.buckets",
+        Assumed,
+        "Every bucket with a proper name exists, whatever its appid; making one is accepted. Policies and versions of buckets are not played.",
+        "our choice",
+    ),
+    behaviour(
+        "cos.signature",
+        Documented,
+        "The HMAC-SHA1 signature is verified over method, path and whatever the two lists name; the host counts without its port.",
+        "request signature page; the Python SDK",
+    ),
+    behaviour(
+        "cos.requests",
+        Documented,
+        "PUT (also with x-cos-forbid-overwrite), GET, HEAD and DELETE of an object, and multipart uploads: initiate, upload, list, complete, abort. Every other request is 405.",
+        "object pages of COS",
+    ),
+    behaviour(
+        "cos.parts",
+        Documented,
+        "Parts are numbered 1 to 10,000 and have 1 MB at least, the last one aside; they are named in ascending order with their ETags.",
+        "limits page; multipart pages",
+    ),
+    behaviour(
+        "cos.body",
+        Assumed,
+        "One request carries 200 MB at most, for memory holds it.",
+        "the limits page has 5 GB",
+    ),
+    behaviour("cos.events", Assumed, "Writing an object fires no cos trigger.", "not built"),
     behaviour(
         "url.address",
         Assumed,

@@ -77,7 +77,7 @@ fn must_be_key(key: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-fn answer(text: String) -> Done {
+fn answer(text: &str) -> Done {
     let headers = [("content-type".to_owned(), "application/xml".to_owned())].into();
     Done { status: 200, headers, body: format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}").into() }
 }
@@ -162,7 +162,7 @@ impl State {
         let id = self.short_id("upload", 32);
         let upload = UnfinishedUpload { at: at(place, key), kind, meta, begun_ms: now_ms, parts: BTreeMap::new() };
         self.uploads.insert(id.clone(), upload);
-        Ok(answer(format!(
+        Ok(answer(&format!(
             "<InitiateMultipartUploadResult><Bucket>{}</Bucket><Key>{}</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>",
             xml(&place.bucket),
             xml(key)
@@ -214,7 +214,7 @@ impl State {
             .collect();
         let next = upload.parts.range(after + 1..).take(MAX_ROWS).last().map_or(0, |(number, _)| *number);
         let more = rows.next().is_some();
-        Ok(answer(format!(
+        Ok(answer(&format!(
             "<ListPartsResult><Bucket>{}</Bucket><Key>{}</Key><UploadId>{id}</UploadId><PartNumberMarker>{after}</PartNumberMarker><NextPartNumberMarker>{next}</NextPartNumberMarker><MaxParts>{MAX_ROWS}</MaxParts><IsTruncated>{more}</IsTruncated>{}</ListPartsResult>",
             xml(&place.bucket),
             xml(key),
@@ -235,7 +235,7 @@ impl State {
             let time = iso_time(*begun);
             format!("<Upload><Key>{}</Key><UploadId>{id}</UploadId><Initiated>{time}</Initiated></Upload>", xml(key))
         });
-        Ok(answer(format!(
+        Ok(answer(&format!(
             "<ListMultipartUploadsResult><Bucket>{}</Bucket><Prefix>{}</Prefix><MaxUploads>{MAX_ROWS}</MaxUploads><IsTruncated>{}</IsTruncated>{}</ListMultipartUploadsResult>",
             xml(&place.bucket),
             xml(prefix),
@@ -273,7 +273,7 @@ impl State {
         self.uploads.remove(id);
         self.keep(&upload.at, bytes, etag.clone(), upload.kind.clone(), upload.meta.clone(), now_ms);
         self.forget(upload.contents().map(str::to_owned).collect());
-        Ok(answer(format!(
+        Ok(answer(&format!(
             "<CompleteMultipartUploadResult><Location>http://{}.cos.{}.myqcloud.com/{}</Location><Bucket>{}</Bucket><Key>{}</Key><ETag>&quot;{etag}&quot;</ETag></CompleteMultipartUploadResult>",
             xml(&place.bucket),
             xml(&place.region),

@@ -300,7 +300,13 @@ mod tests {
     fn packing_on_disk_gives_the_same_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large");
-        let large: Vec<u8> = (0..9_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        // A generator's output, which does not compress.
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let large: Vec<u8> = (0..9 << 20).map(|_| next()).collect();
         std::fs::write(&path, &large).unwrap();
         let size = large.len() as u64;
         let entries = |size| {
