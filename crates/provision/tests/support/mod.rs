@@ -151,7 +151,7 @@ impl Drop for Cloud {
 
 /// Whether an action changes anything.
 pub(crate) fn is_write(action: &str) -> bool {
-    !["Get", "List", "Describe"].iter().any(|prefix| action.starts_with(prefix))
+    !["Get", "List", "Describe", "Head"].iter().any(|prefix| action.starts_with(prefix))
 }
 
 /// How a run of `provision` ended.
