@@ -47,6 +47,26 @@ pub struct Summary {
     pub unchanged: usize,
 }
 
+impl Summary {
+    /// How many resources change.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.create + self.update + self.replace + self.delete
+    }
+
+    /// The counts of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            create: self.create + other.create,
+            update: self.update + other.update,
+            replace: self.replace + other.replace,
+            delete: self.delete + other.delete,
+            unchanged: self.unchanged + other.unchanged,
+        }
+    }
+}
+
 impl Plan {
     /// Counts per action.
     #[must_use]

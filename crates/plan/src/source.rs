@@ -64,6 +64,11 @@ impl Sources {
         self.files.get(file.0 as usize).map_or("", |f| &f.name)
     }
 
+    /// The names of all files, in the order they were added.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|f| f.name.as_str())
+    }
+
     /// Line and column of a span's start.
     #[must_use]
     pub fn location(&self, span: Span) -> Location {

@@ -60,9 +60,12 @@ pub struct Global {
     /// Where call rates start
     #[arg(long, global = true, value_name = "MODE", default_value = "adaptive")]
     pub rate: Rate,
-    /// How results are written
+    /// How results are written; docs/output.md says which command takes which
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+    /// Set by commands that take `--changed-since`.
+    #[arg(skip)]
+    pub changed_since: Option<String>,
     /// When to colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
@@ -90,6 +93,14 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+    /// For comments of pull requests.
+    Markdown,
+    /// For GitHub Actions: annotations, step summary, step outputs.
+    Github,
+    /// For GitLab CI: the plan widget, or Code Quality for findings.
+    Gitlab,
+    /// For code scanning: findings.
+    Sarif,
 }
 
 /// The commands.
@@ -135,6 +146,9 @@ pub struct PlanArgs {
     /// Plan the removal of everything the stack owns
     #[arg(long)]
     pub destroy: bool,
+    /// Only stacks whose manifest, variable files or code changed in git since this revision
+    #[arg(long, value_name = "REV")]
+    pub changed_since: Option<String>,
     /// Warn when more would be deleted or replaced (a number, or `unlimited`)
     #[arg(long, value_name = "N")]
     pub max_deletes: Option<String>,

@@ -6,16 +6,19 @@
 
 mod apply;
 mod build;
+mod changed;
 pub mod cli;
 mod commands;
 mod encode;
 pub mod error;
+pub mod formats;
 mod load;
 mod local_http;
 mod observe;
 pub mod package;
 mod plan_file;
 mod progress_view;
+mod review;
 mod samples;
 mod session;
 mod signals;
@@ -32,10 +35,11 @@ use plan::render::guard::DigestKey;
 use plan::render::style::Style;
 
 use apply::Stop;
-use cli::{Cli, Command};
+use cli::{Cli, Command, Format};
 use commands::Run;
 use error::{CommandError, exit};
-use ui::{ColorChoice, Secrets, Ui};
+use review::About;
+use ui::{ColorChoice, Folds, Secrets, Ui};
 use world::World;
 
 /// Runs a command line and returns its exit code.
@@ -49,6 +53,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
         return exit::FAILED;
     };
     let (mut run, command) = prepare(cli, world);
+    if let Err(error) = formats::check(&command, run.global.format) {
+        run.explain_error(&error);
+        return error.exit_code();
+    }
     let code = runtime.block_on(async {
         let stop = Stop::default();
         if matches!(command, Command::Apply(_) | Command::Destroy(_) | Command::Package(_)) {
@@ -117,11 +125,14 @@ fn prepare(mut cli: Cli, mut world: World) -> (Run, Command) {
         err: std::mem::replace(&mut world.err, Box::new(std::io::sink())),
         secrets: Secrets::default(),
         verbosity: if cli.global.quiet { 0 } else { 1 + cli.global.verbose },
+        folds: Folds::of(&world, cli.global.format),
+        is_text: cli.global.format == Format::Text,
     };
+    let about = About::of(&cli.command);
     let given = world.variable("PROVISION_DIGEST_KEY").map(|k| k.as_bytes().to_vec());
     let own_key = if given.is_some() { None } else { Some(random_key()) };
     let key = DigestKey::new(given.as_deref().or(own_key.as_deref()).unwrap_or_default());
-    (Run { global: cli.global, world, ui, key, own_key }, cli.command)
+    (Run { global: cli.global, world, ui, key, own_key, about }, cli.command)
 }
 
 /// A key nobody can guess: digests of short secrets must not be searchable.

@@ -13,6 +13,7 @@ use plan::source::{FileId, Sources, Span};
 use plan::validate;
 use plan::variables::Given;
 
+use crate::changed::Changed;
 use crate::cli::Global;
 use crate::error::{CommandError, chain};
 use crate::package::{self, PackageError, Tree};
@@ -29,6 +30,8 @@ pub(crate) struct Loaded {
     variables: BTreeSet<String>,
     /// Every finding of every file.
     pub(crate) findings: Vec<Diagnostic>,
+    /// Stacks that `--changed-since` left out, and why; a sentence each.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// One stack and where its files are.
@@ -62,8 +65,14 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<
         message: format!("--package-bucket: {why}"),
         help: Some("write the bucket as its host has it: deploy-1250000000".to_owned()),
     })?;
-    let mut loaded =
-        Loaded { sources: Sources::default(), stacks: Vec::new(), variables: BTreeSet::new(), findings: Vec::new() };
+    let changed = global.changed_since.as_deref().map(|rev| Changed::since(rev, world)).transpose()?;
+    let mut loaded = Loaded {
+        sources: Sources::default(),
+        stacks: Vec::new(),
+        variables: BTreeSet::new(),
+        findings: Vec::new(),
+        left_out: Vec::new(),
+    };
     for path in manifest_files(global, &world.folder)? {
         read(&path, world, &given, &mut loaded, secrets);
     }
@@ -73,6 +82,7 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<
     }
     let stacks: Vec<&Stack> = loaded.stacks.iter().map(|s| &s.stack).collect();
     loaded.findings.extend(validate::across(&stacks));
+    let declared: BTreeSet<String> = stacks.iter().map(|s| s.name.clone()).collect();
     if !global.stack.is_empty() {
         for name in &global.stack {
             if !loaded.stacks.iter().any(|s| &s.stack.name == name) && loaded.errors() == 0 {
@@ -84,6 +94,12 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<
             }
         }
         loaded.stacks.retain(|s| global.stack.contains(&s.stack.name));
+    }
+    if let Some(changed) = &changed {
+        let (touched, same) = loaded.stacks.into_iter().partition(|s: &LoadedStack| changed.touches(s, global, world));
+        loaded.stacks = touched;
+        loaded.left_out = same.iter().map(|s| changed.untouched(&s.stack.name)).collect();
+        loaded.left_out.extend(changed.deleted_manifests(&named(global), &declared, world));
     }
     let mut findings = Vec::new();
     for stack in &mut loaded.stacks {
@@ -142,11 +158,14 @@ fn variables(global: &Global, world: &World) -> Result<Given, CommandError> {
     Ok(given)
 }
 
+/// The files and folders that the options name.
+fn named(global: &Global) -> Vec<PathBuf> {
+    if global.file.is_empty() { vec![PathBuf::from("manifests")] } else { global.file.clone() }
+}
+
 fn manifest_files(global: &Global, folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
-    let defaults = [PathBuf::from("manifests")];
-    let named = if global.file.is_empty() { &defaults[..] } else { &global.file };
     let mut files = Vec::new();
-    for path in named {
+    for path in &named(global) {
         let full = folder.join(path);
         if !full.is_dir() {
             if global.file.is_empty() {

@@ -9,7 +9,7 @@ use plan::progress::Outcome;
 use plan::render::style::{Style, visible};
 
 use crate::apply::Event;
-use crate::ui::Secrets;
+use crate::ui::{Folds, Secrets};
 
 /// Most changes shown at work at once; the rest is counted.
 const ROWS: usize = 12;
@@ -21,6 +21,7 @@ pub(crate) struct View {
     style: Style,
     secrets: Secrets,
     talk: bool,
+    folds: Folds,
     ended: usize,
 }
 
@@ -31,7 +32,7 @@ struct Live {
 }
 
 impl View {
-    pub(crate) fn new(plan: &Plan, live: bool, style: Style, secrets: Secrets, talk: bool) -> Self {
+    pub(crate) fn new(plan: &Plan, live: bool, style: Style, secrets: Secrets, talk: bool, folds: Folds) -> Self {
         let names: Vec<String> =
             plan.changes.iter().map(|c| format!("{} {}", c.action.word(), visible(c.address.as_str()))).collect();
         let live = live.then(|| {
@@ -43,7 +44,7 @@ impl View {
             total.enable_steady_tick(Duration::from_millis(200));
             Live { all, total, rows: BTreeMap::new() }
         });
-        Self { names, live, style, secrets, talk, ended: 0 }
+        Self { names, live, style, secrets, talk, folds, ended: 0 }
     }
 
     pub(crate) fn take(&mut self, event: &Event<'_>) {
@@ -67,7 +68,7 @@ impl View {
                     Outcome::Applied => self.style.green("ok"),
                     Outcome::Failed | Outcome::Unknown | Outcome::Skipped => self.style.red(outcome.word()),
                 };
-                let why = trouble.map_or_else(String::new, |t| format!(": {}", t.message));
+                let why = trouble.map_or_else(String::new, |t| format!(": {}", visible(&t.message)));
                 let line =
                     self.secrets.filter(&format!("{mark} {} ({:.1} s){why}", self.names[*index], took.as_secs_f64()));
                 match &mut self.live {
@@ -95,6 +96,7 @@ impl View {
     /// A reader of stderr that went away must not stop an apply.
     fn plain(&self, line: &str) {
         use std::io::Write as _;
+        let line = self.folds.harmless(line);
         let _ = writeln!(std::io::stderr().lock(), "[{}/{}] {line}", self.ended, self.names.len());
     }
 }

@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use plan::render::style::Style;
 
+use crate::cli::Format;
+use crate::world::World;
+
 /// Shortest value that is filtered: shorter ones would blank out ordinary words.
 const SHORTEST: usize = 6;
 
@@ -55,6 +58,55 @@ pub enum ColorChoice {
     Never,
 }
 
+/// Whose log this is: what may not be read as a command there, and how a part of it folds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folds {
+    /// Nobody's.
+    No,
+    /// A step of GitHub Actions.
+    Github,
+    /// A job of GitLab CI.
+    Gitlab,
+}
+
+impl Folds {
+    /// What the environment and the format say.
+    pub(crate) fn of(world: &World, format: Format) -> Self {
+        let set = |name| world.variable(name).is_some_and(|v| v == "true");
+        if format == Format::Github || set("GITHUB_ACTIONS") {
+            Self::Github
+        } else if set("GITLAB_CI") {
+            Self::Gitlab
+        } else {
+            Self::No
+        }
+    }
+
+    /// Text that this log takes for text.
+    #[must_use]
+    pub(crate) fn harmless(self, text: &str) -> String {
+        match self {
+            Self::Github => plan::render::github::harmless(text),
+            Self::No | Self::Gitlab => text.to_owned(),
+        }
+    }
+
+    /// What stands around a part that folds: before and after.
+    #[must_use]
+    pub(crate) fn around(self, title: &str) -> Option<(String, String)> {
+        match self {
+            Self::No => None,
+            Self::Github => Some((format!("::group::{title}"), "::endgroup::".to_owned())),
+            Self::Gitlab => {
+                let id: String = title.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+                let at = jiff::Timestamp::now().as_second();
+                let end = format!("\x1b[0Ksection_end:{at}:{id}\r\x1b[0K");
+                Some((format!("\x1b[0Ksection_start:{at}:{id}\r\x1b[0K{title}"), end))
+            }
+        }
+    }
+}
+
 /// Where a run writes.
 pub(crate) struct Ui {
     /// Data.
@@ -71,14 +123,27 @@ pub(crate) struct Ui {
     pub(crate) live: bool,
     /// 0 says results only, 1 is normal, 2 and more say each call.
     pub(crate) verbosity: u8,
+    /// Whose log this is.
+    pub(crate) folds: Folds,
+    /// Whether data is text for people.
+    pub(crate) is_text: bool,
 }
 
 impl Ui {
     /// Writes data.
     pub(crate) fn data(&mut self, text: &str) {
-        let text = self.secrets.filter(text);
+        let mut text = self.secrets.filter(text);
+        if self.is_text {
+            text = self.folds.harmless(&text);
+        }
         // A reader that went away (a closed pipe) is no failure of the work itself.
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    /// Writes text for people as data, whatever the format: the log takes it for text.
+    pub(crate) fn text(&mut self, text: &str) {
+        let text = self.folds.harmless(&self.secrets.filter(text));
+        self.data(&text);
     }
 
     /// Writes a JSON document and a line feed.
@@ -102,9 +167,16 @@ impl Ui {
 
     /// Says something even when told to be quiet.
     pub(crate) fn complain(&mut self, text: &str) {
-        let text = self.secrets.filter(text);
+        let text = self.folds.harmless(&self.secrets.filter(text));
         let newline = if text.ends_with('\n') { "" } else { "\n" };
         let _ = write!(self.err, "{text}{newline}").and_then(|()| self.err.flush());
+    }
+}
+
+impl Ui {
+    /// Writes a line of our own that the log reads as a command.
+    pub(crate) fn command(&mut self, line: &str) {
+        let _ = writeln!(self.err, "{line}").and_then(|()| self.err.flush());
     }
 }
 

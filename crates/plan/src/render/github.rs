@@ -4,7 +4,7 @@
 //! Numbers and spellings are GitHub's: a step shows 10 annotations of each kind; `%`, line ends, and in properties
 //! `:` and `,` are percent-encoded.
 
-use super::report::{Report, StackOutcome};
+use super::report::{Failure, Report, StackOutcome};
 use super::risk::{Risk, ranked};
 use super::style::visible_line;
 use super::text::plural;
@@ -59,11 +59,8 @@ impl Annotation {
 #[must_use]
 pub fn annotations(report: &Report<'_>) -> String {
     let mut all = Vec::new();
-    if let Some(failure) = report.failure.as_ref().filter(|_| !has_errors(report)) {
-        let help = failure.help.as_ref().map_or_else(String::new, |h| format!("\n{h}"));
-        let message = format!("{}{help}", failure.message);
-        all.push(Annotation { kind: Kind::Error, at: None, title: "provision".to_owned(), message });
-    }
+    // Findings say it better, and where.
+    all.extend(report.failure.as_ref().filter(|_| !has_errors(report)).map(of_failure));
     let findings = report.all_findings();
     let finding = |f: &&Diagnostic| of_finding(f, report);
     all.extend(findings.iter().filter(|f| f.severity == Severity::Error).map(finding));
@@ -96,6 +93,18 @@ pub fn outcomes(
         }
     }
     limited(&all)
+}
+
+/// The annotation of a command that ended early.
+#[must_use]
+pub fn failure(failure: &Failure) -> String {
+    of_failure(failure).line()
+}
+
+fn of_failure(failure: &Failure) -> Annotation {
+    let help = failure.help.as_ref().map_or_else(String::new, |h| format!("\n{h}"));
+    let message = format!("{}{help}", failure.message);
+    Annotation { kind: Kind::Error, at: None, title: "provision".to_owned(), message }
 }
 
 fn has_errors(report: &Report<'_>) -> bool {
@@ -185,7 +194,7 @@ pub fn outputs(pairs: &[(&str, String)], delimiter: &str) -> String {
 pub fn plan_outputs(report: &Report<'_>, saved: &str) -> Vec<(&'static str, String)> {
     let s = report.summary();
     vec![
-        ("changes", (s.create + s.update + s.replace + s.delete).to_string()),
+        ("changes", s.changes().to_string()),
         ("create", s.create.to_string()),
         ("update", s.update.to_string()),
         ("replace", s.replace.to_string()),

@@ -90,13 +90,7 @@ impl<'a> Report<'a> {
     /// Counts over all stacks.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        self.stacks.iter().map(|s| s.plan.summary()).fold(Summary::default(), |a, b| Summary {
-            create: a.create + b.create,
-            update: a.update + b.update,
-            replace: a.replace + b.replace,
-            delete: a.delete + b.delete,
-            unchanged: a.unchanged + b.unchanged,
-        })
+        self.stacks.iter().map(|s| s.plan.summary()).fold(Summary::default(), Summary::and)
     }
 
     /// Findings of the manifests and of the plans, errors first.

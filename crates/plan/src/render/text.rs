@@ -7,7 +7,7 @@ use super::value;
 use crate::address::Kind;
 use crate::attributes::{AttributeChange, Side};
 use crate::change::{Action, Cause, Change};
-use crate::plan::Plan;
+use crate::plan::{Plan, Summary};
 
 /// The plan of one stack.
 #[must_use]
@@ -42,7 +42,10 @@ pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
 /// `Plan: 2 to create, 1 to update; 3 unchanged.`
 #[must_use]
 pub fn summary(plan: &Plan, style: Style) -> String {
-    let s = plan.summary();
+    format!("{} {}", style.bold("Plan:"), counted(&plan.summary(), style))
+}
+
+fn counted(s: &Summary, style: Style) -> String {
     let parts: Vec<String> = [
         (s.create, style.green(&format!("{} to create", s.create))),
         (s.update, style.yellow(&format!("{} to update", s.update))),
@@ -54,7 +57,18 @@ pub fn summary(plan: &Plan, style: Style) -> String {
     .map(|(_, text)| text)
     .collect();
     let parts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
-    format!("{} {parts}; {} unchanged.", style.bold("Plan:"), s.unchanged)
+    format!("{parts}; {} unchanged.", s.unchanged)
+}
+
+/// What several stacks come to: `3 stacks: 2 to create, 1 to update; 30 unchanged.`
+#[must_use]
+pub fn total<'a>(plans: impl IntoIterator<Item = &'a Plan>, style: Style) -> String {
+    let (mut all, mut stacks) = (Summary::default(), 0);
+    for plan in plans {
+        stacks += 1;
+        all = all.and(plan.summary());
+    }
+    format!("\n{} {}\n", style.bold(&format!("{stacks} stacks:")), counted(&all, style))
 }
 
 /// Account-wide resources first, then each function with its triggers, in apply order within each group.

@@ -21,7 +21,6 @@ pub(super) fn shown(change: &Change, attribute: &AttributeChange, side: &Side, k
     }
     let text = match &side.value {
         Json::Null => return "(none)".to_owned(),
-        Json::String(s) => Json::String(visible(s)).to_string(),
         other => visible(&other.to_string()),
     };
     let count = text.chars().count();

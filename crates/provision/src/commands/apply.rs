@@ -12,16 +12,18 @@ use plan::desired::Stack;
 use plan::diagnostic::{Code, Diagnostic};
 use plan::progress::Outcome;
 use plan::render::json::FORMAT_VERSION;
+use plan::render::style::{visible, visible_line};
 use serde_json::{Value as Json, json};
 
 use super::{Planned, Run, plan as plan_command, refusal, wanted};
 use crate::apply::{Applier, Ended, Stop};
 use crate::build::{self, BuildOptions};
-use crate::cli::ApplyArgs;
+use crate::cli::{ApplyArgs, Format};
 use crate::error::{CommandError, exit, worst};
 use crate::load::Loaded;
 use crate::plan_file::PlanFile;
 use crate::progress_view::View;
+use crate::review::why;
 use crate::session::Session;
 use crate::upload::{self, Packages, Ready};
 use crate::upload_view::UploadView;
@@ -48,6 +50,12 @@ pub(crate) async fn run(
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if saved.as_ref().is_some_and(|s| s.stacks().next().is_none()) {
+        // No name of a stack would mean all of them.
+        run.ui.say("the saved plan holds no stack: there is nothing to do");
+        report(run, &loaded, &[], &[], None);
+        return exit::DONE;
+    }
     let limit = match delete_limit(run, arguments.max_deletes.as_deref(), destroy || saved.is_some()) {
         Ok(limit) => limit,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
@@ -80,27 +88,33 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
     for one in &mut planned {
         fence(one, order.limit);
     }
-    if !run.is_json() {
+    if run.is_text() {
         plan_command::show_text(run, loaded, &planned);
     }
     if let Some(error) = refusal(&planned) {
+        if run.is_review() {
+            // What stands in the way belongs to the plan, so that is what a reviewer gets.
+            run.review(Some(loaded), &planned, Some(&error));
+            run.explain_error(&error);
+            return Run::findings_code(&planned);
+        }
         let stacks: Vec<Json> =
             plan_command::document(run, loaded, &planned)["stacks"].as_array().cloned().unwrap_or_default();
-        run.fail(&error, run.is_json().then_some(loaded), &stacks);
+        run.fail(&error, (!run.is_text()).then_some(loaded), &stacks);
         return Run::findings_code(&planned);
     }
     if let Some(error) = order.saved.and_then(|saved| stale(run, saved, &planned)) {
-        return run.fail(&error, run.is_json().then_some(loaded), &[]);
+        return run.fail(&error, (!run.is_text()).then_some(loaded), &[]);
     }
     if planned.iter().all(|p| p.plan.is_empty()) {
-        report(run, loaded, &planned, &planned.iter().map(|_| Vec::new()).collect::<Vec<_>>());
+        report(run, loaded, &planned, &planned.iter().map(|_| Vec::new()).collect::<Vec<_>>(), None);
         return exit::DONE;
     }
     // A saved plan was read and approved already.
     if order.saved.is_none()
         && let Err(error) = confirm(run, order.arguments, &planned, order.destroy)
     {
-        return run.fail(&error, run.is_json().then_some(loaded), &[]);
+        return run.fail(&error, (!run.is_text()).then_some(loaded), &[]);
     }
     // Everything that will be sent is made before the first write.
     let options = BuildOptions {
@@ -110,7 +124,7 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
     };
     let packages = match packages(run, loaded, &planned, &options, order.stop) {
         Ok(packages) => packages,
-        Err(error) => return run.fail(&error, run.is_json().then_some(loaded), &[]),
+        Err(error) => return run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
     };
     // So is what has to stand in a bucket: a failed upload leaves every function as it was.
     let ready = match deliver(run, session, loaded, &planned, packages, order.stop).await {
@@ -122,7 +136,8 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
         let stack = wanted(&loaded.stacks[one.index].stack, order.destroy);
         ended.push(carry_out(run, session, &stack, one, packages, order.stop).await);
     }
-    report(run, loaded, &planned, &ended);
+    let interrupted = order.stop.asked().then_some(&CommandError::Interrupted);
+    report(run, loaded, &planned, &ended, interrupted);
     let failed = ended.iter().flatten().filter(|e| e.outcome != Outcome::Applied).count();
     if order.stop.asked() {
         if !run.is_json() {
@@ -152,13 +167,13 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned]) -> Option<Command
             };
             text.push_str(&format!(
                 "  {} {}\n    seen    {}\n    now     {}\n",
-                moved.object,
-                moved.path,
-                shown(&moved.seen),
-                shown(&moved.now)
+                visible_line(&moved.object),
+                visible_line(&moved.path),
+                visible(&shown(&moved.seen)),
+                visible(&shown(&moved.now))
             ));
             if let Some(wanted) = wanted {
-                text.push_str(&format!("    wanted  {wanted}\n"));
+                text.push_str(&format!("    wanted  {}\n", visible(&wanted)));
             }
         }
         if one.moved.is_empty() && one.actions_differ {
@@ -216,7 +231,7 @@ fn confirm(run: &mut Run, arguments: &ApplyArgs, planned: &[Planned], destroy: b
         return Ok(());
     }
     let word = if destroy { "destroy" } else { "apply" };
-    if run.is_json()
+    if !run.is_text()
         || !run.world.stdin_is_terminal
         || run.world.variable("CI").is_some_and(|v| v != "false" && v != "0")
     {
@@ -296,7 +311,12 @@ async fn carry_out(
         run.ui.err_style,
         run.ui.secrets.clone(),
         run.ui.verbosity > 0,
+        run.ui.folds,
     ));
+    let fold = run.ui.folds.around(&format!("Apply {}", planned.plan.stack)).filter(|_| run.ui.verbosity > 0);
+    if let Some((start, _)) = &fold {
+        run.ui.command(start);
+    }
     let on_event = |event: crate::apply::Event<'_>| {
         if let Ok(mut view) = view.lock() {
             view.take(&event);
@@ -308,20 +328,44 @@ async fn carry_out(
     if let Ok(mut view) = view.lock() {
         view.finish();
     }
+    if let Some((_, end)) = &fold {
+        run.ui.command(end);
+    }
     ended
 }
 
 /// Says what happened (design rule 10).
-fn report(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ended>]) {
-    if run.is_json() {
-        let stacks: Vec<Json> = planned.iter().zip(ended).map(|(p, e)| stack_json(p, e)).collect();
-        let found: Vec<Json> =
-            loaded.findings.iter().map(|f| plan::render::json::diagnostic(f, &loaded.sources)).collect();
-        run.ui.json(&json!({ "format_version": FORMAT_VERSION, "stacks": stacks, "diagnostics": found }));
-        return;
+fn report(
+    run: &mut Run,
+    loaded: &Loaded,
+    planned: &[Planned],
+    ended: &[Vec<Ended>],
+    interrupted: Option<&CommandError>,
+) {
+    match run.global.format {
+        Format::Text => report_text(run, planned, ended),
+        Format::Json => report_json(run, loaded, planned, ended),
+        Format::Github => {
+            run.review_outcomes(loaded, planned, ended, interrupted);
+            report_text(run, planned, ended);
+        }
+        Format::Markdown | Format::Gitlab | Format::Sarif => run.review_outcomes(loaded, planned, ended, interrupted),
     }
+}
+
+fn report_json(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ended>]) {
+    let stacks: Vec<Json> = planned.iter().zip(ended).map(|(p, e)| stack_json(p, e)).collect();
+    let found: Vec<Json> = loaded.findings.iter().map(|f| plan::render::json::diagnostic(f, &loaded.sources)).collect();
+    run.ui.json(&json!({ "format_version": FORMAT_VERSION, "stacks": stacks, "diagnostics": found }));
+}
+
+fn report_text(run: &mut Run, planned: &[Planned], ended: &[Vec<Ended>]) {
     for (one, ended) in planned.iter().zip(ended) {
         if one.plan.is_empty() {
+            if !run.is_text() {
+                // In text format the plan above has said so.
+                run.ui.text(&format!("stack {}: nothing to do\n", one.plan.stack));
+            }
             continue;
         }
         let count = |o: Outcome| ended.iter().filter(|e| e.outcome == o).count();
@@ -334,23 +378,20 @@ fn report(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ende
                 parts.push(style.red(&format!("{} {word}", count(outcome))));
             }
         }
-        run.ui.data(&format!("\n{} {}: {}.\n", style.bold("Applied"), one.plan.stack, parts.join(", ")));
+        run.ui.text(&format!("\n{} {}: {}.\n", style.bold("Applied"), one.plan.stack, parts.join(", ")));
         let mut troubled = false;
         for (change, end) in one.plan.changes.iter().zip(ended).filter(|(_, e)| e.outcome != Outcome::Applied) {
             troubled = true;
-            let why = end
-                .trouble
-                .as_ref()
-                .map_or_else(|| "something it depends on did not succeed".to_owned(), |t| t.message.clone());
-            run.ui.data(&format!(
+            let why = visible(&why(end));
+            run.ui.text(&format!(
                 "  {} {} {}: {why}\n",
                 style.red(end.outcome.word()),
                 change.action.word(),
-                change.address
+                visible_line(change.address.as_str())
             ));
         }
         if troubled {
-            run.ui.data("Run `provision plan` to see what is left, then `provision apply` to finish it.\n");
+            run.ui.text("Run `provision plan` to see what is left, then `provision apply` to finish it.\n");
         }
     }
 }

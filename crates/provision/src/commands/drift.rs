@@ -26,7 +26,10 @@ pub(crate) async fn run(run: &mut Run) -> u8 {
     for one in &mut planned {
         leave_drift(one);
     }
-    if run.is_json() {
+    if run.is_review() {
+        let refusal = refusal(&planned);
+        run.review(Some(&loaded), &planned, refusal.as_ref());
+    } else if run.is_json() {
         let mut document = plan_command::document(run, &loaded, &planned);
         if let Some(error) = refusal(&planned) {
             document["error"] = error.json();
@@ -44,6 +47,8 @@ pub(crate) async fn run(run: &mut Run) -> u8 {
             };
             run.ui.data(&text);
         }
+    }
+    if !run.is_json() {
         run.ui.say("Code edited in the console is not looked for.");
     }
     let drifted = planned.iter().any(|p| !p.plan.is_empty());

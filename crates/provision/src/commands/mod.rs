@@ -19,6 +19,7 @@ use ::plan::diagnostic::{Code, Diagnostic};
 use ::plan::observed::Observed;
 use ::plan::plan::Plan;
 use ::plan::render::guard::DigestKey;
+use ::plan::render::style::{visible, visible_line};
 use ::plan::render::{diagnostics, json};
 use serde_json::{Value as Json, json};
 
@@ -26,6 +27,7 @@ use crate::cli::{Format, Global};
 use crate::error::{CommandError, causes, findings_exit, worst};
 use crate::load::{self, Loaded};
 use crate::observe;
+use crate::review::About;
 use crate::session::Session;
 use crate::ui::Ui;
 use crate::world::World;
@@ -42,6 +44,8 @@ pub(crate) struct Run {
     pub(crate) key: DigestKey,
     /// The same key's bytes when this run made it up; a saved plan keeps them. `None`: PROVISION_DIGEST_KEY.
     pub(crate) own_key: Option<Vec<u8>>,
+    /// What its reports are about.
+    pub(crate) about: About,
 }
 
 /// One stack with what it was planned from.
@@ -55,6 +59,15 @@ pub(crate) struct Planned {
 impl Run {
     fn is_json(&self) -> bool {
         self.global.format == Format::Json
+    }
+
+    fn is_text(&self) -> bool {
+        self.global.format == Format::Text
+    }
+
+    /// Whether the output is a report for reviewers.
+    fn is_review(&self) -> bool {
+        !self.is_json() && !self.is_text()
     }
 
     /// Reads the manifests. Findings are shown; errors among them end the command.
@@ -73,7 +86,7 @@ impl Run {
             return Err(self.fail(&error, Some(&loaded), &[]));
         }
         let warnings = diagnostics::render(&loaded.findings, &loaded.sources, self.ui.err_style);
-        if !self.is_json() && !warnings.is_empty() {
+        if self.is_text() && !warnings.is_empty() {
             self.ui.say(&warnings);
         }
         Ok(loaded)
@@ -95,6 +108,10 @@ impl Run {
                 loaded.map_or_else(Vec::new, |l| l.findings.iter().map(|f| json::diagnostic(f, &l.sources)).collect());
             let document = json!({ "format_version": json::FORMAT_VERSION, "stacks": stacks, "diagnostics": found, "error": error.json() });
             self.ui.json(&document);
+        } else if self.is_review() && self.about == About::Apply {
+            self.review_failed_apply(loaded, error);
+        } else if self.is_review() {
+            self.review(loaded, &[], Some(error));
         } else if let Some(loaded) = loaded {
             let text = diagnostics::render(&loaded.findings, &loaded.sources, self.ui.err_style);
             self.ui.complain(&text);
@@ -107,15 +124,15 @@ impl Run {
     pub(crate) fn explain_error(&mut self, error: &CommandError) {
         let style = self.ui.err_style;
         let mut lines = causes(error).into_iter();
-        let mut text = format!("{}: {}", style.red("error"), style.bold(&lines.next().unwrap_or_default()));
+        let mut text = format!("{}: {}", style.red("error"), style.bold(&visible(&lines.next().unwrap_or_default())));
         if let CommandError::Call { address: Some(address), .. } = error {
-            text.push_str(&format!("\n  on {address}"));
+            text.push_str(&format!("\n  on {}", visible_line(address)));
         }
         for cause in lines {
-            text.push_str(&format!("\n  caused by: {}", cause.replace('\n', "\n    ")));
+            text.push_str(&format!("\n  caused by: {}", visible(&cause).replace('\n', "\n    ")));
         }
         if let Some(help) = error.help() {
-            text.push_str(&format!("\n{}: {help}", style.bold("help")));
+            text.push_str(&format!("\n{}: {help}", style.bold("help"), help = visible(&help)));
         }
         self.ui.complain(&text);
     }
@@ -145,6 +162,18 @@ impl Run {
             }
         }))
         .await?;
+        let mut planned = planned;
+        if self.is_review() {
+            // Markup spells some characters otherwise, which the filter of output would not know again.
+            for plan in planned.iter_mut().map(|p| &mut p.plan) {
+                let filter = |text: &mut String| *text = self.ui.secrets.filter(text);
+                plan.changes.iter_mut().for_each(|c| filter(&mut c.reason));
+                plan.findings.iter_mut().for_each(|f| {
+                    filter(&mut f.message);
+                    f.help.iter_mut().for_each(filter);
+                });
+            }
+        }
         for target in &targets {
             let known = planned.iter().any(|p| {
                 p.plan.changes.iter().any(|c| c.address.is_within(target))

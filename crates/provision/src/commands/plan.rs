@@ -1,6 +1,7 @@
 //! `provision plan`: what would change, exactly. Writes nothing, builds nothing.
 
 use plan::diagnostic::{Code, Diagnostic};
+use plan::render::style::visible_line;
 use plan::render::{diagnostics, json, text};
 use serde_json::{Value as Json, json};
 
@@ -13,20 +14,26 @@ use crate::plan_file::PlanFile;
 
 /// Runs it.
 pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
+    run.global.changed_since.clone_from(&arguments.changed_since);
     let loaded = match run.load_valid() {
         Ok(loaded) => loaded,
-        Err(code) => return code,
-    };
-    let session = match run.open(&loaded).await {
-        Ok(session) => session,
         Err(code) => return code,
     };
     let limit = match delete_limit(run, arguments.max_deletes.as_deref(), arguments.destroy) {
         Ok(limit) => limit,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
-    let planned = run.plan_all(&session, &loaded, arguments.destroy).await;
-    session.close().await;
+    let planned = if loaded.stacks.is_empty() && arguments.changed_since.is_some() {
+        Ok(Vec::new())
+    } else {
+        let session = match run.open(&loaded).await {
+            Ok(session) => session,
+            Err(code) => return code,
+        };
+        let planned = run.plan_all(&session, &loaded, arguments.destroy).await;
+        session.close().await;
+        planned
+    };
     let mut planned = match planned {
         Ok(planned) => planned,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
@@ -35,14 +42,17 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
         warn_of_deletes(one, limit);
     }
     show(run, &loaded, &planned);
+    let mut saved = None;
     if let (Some(path), None) = (&arguments.out, refusal(&planned)) {
         let path = run.world.folder.join(path);
         if let Err(error) = PlanFile::of(&planned, &loaded, run, arguments.destroy).write(&path) {
             run.explain_error(&error);
             return error.exit_code();
         }
+        saved = Some(path.clone());
         run.ui.say(&format!("saved; carry it out with `provision apply {}`", path.display()));
     }
+    run.plan_outputs(&loaded, &planned, saved.as_deref());
     let pending = arguments.detailed_exitcode && planned.iter().any(|p| !p.plan.is_empty());
     worst([Run::findings_code(&planned), if pending { exit::PENDING } else { exit::DONE }])
 }
@@ -59,6 +69,14 @@ fn warn_of_deletes(planned: &mut Planned, limit: Option<usize>) {
 
 /// Prints plans in the format asked for.
 fn show(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
+    if run.is_review() {
+        let refusal = refusal(planned);
+        run.review(Some(loaded), planned, refusal.as_ref());
+        if let Some(error) = &refusal {
+            run.explain_error(error);
+        }
+        return;
+    }
     if run.is_json() {
         let mut document = document(run, loaded, planned);
         let refusal = refusal(planned);
@@ -78,7 +96,11 @@ fn show(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
 pub(super) fn document(run: &Run, loaded: &Loaded, planned: &[Planned]) -> Json {
     let stacks: Vec<Json> = planned.iter().map(|p| json::stack(&p.plan, &loaded.sources, &run.key)).collect();
     let found: Vec<Json> = loaded.findings.iter().map(|f| json::diagnostic(f, &loaded.sources)).collect();
-    json!({ "format_version": json::FORMAT_VERSION, "stacks": stacks, "diagnostics": found })
+    let mut document = json!({ "format_version": json::FORMAT_VERSION, "stacks": stacks, "diagnostics": found });
+    if !loaded.left_out.is_empty() {
+        document["not_planned"] = json!(loaded.left_out);
+    }
+    document
 }
 
 /// Plans as text, findings on stderr.
@@ -89,6 +111,13 @@ pub(super) fn show_text(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
             run.ui.complain(&findings);
         }
         let text = text::plan(&one.plan, &run.key, run.ui.out_style);
-        run.ui.data(&text);
+        run.ui.text(&text);
+    }
+    for note in &loaded.left_out {
+        run.ui.text(&format!("not planned: {}\n", visible_line(note)));
+    }
+    if planned.len() > 1 {
+        let line = text::total(planned.iter().map(|p| &p.plan), run.ui.out_style);
+        run.ui.text(&line);
     }
 }

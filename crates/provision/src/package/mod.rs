@@ -17,7 +17,7 @@ mod paths;
 mod source_tree;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -155,6 +155,52 @@ pub fn check_zip(tree: &Tree, path: &str) -> Result<(), PackageError> {
 /// understood; a path dependency that is missing or leads out of the tree; a bad glob.
 pub fn check_cargo_package(tree: &Tree, package: &str, inputs: &[String]) -> Result<(), PackageError> {
     cargo::check(tree, package, inputs)
+}
+
+/// Whether any of the changed files (real paths; deleted ones too) belongs to what [`dir()`] packs.
+///
+/// # Errors
+/// Those of [`check_dir`].
+pub fn dir_touched(
+    tree: &Tree,
+    path: &str,
+    exclude: &[String],
+    changed: &BTreeSet<PathBuf>,
+) -> Result<bool, PackageError> {
+    let globs = globs::Exclude::new(exclude)?;
+    let root = paths::folder(tree, path)?;
+    let below = |file: &PathBuf| {
+        let Some(name) = file.strip_prefix(&root).ok().and_then(|name| name.to_str()) else { return false };
+        let ours = name.split('/').any(source_tree::is_never_code);
+        !ours && !Path::new(name).ancestors().any(|part| part.to_str().is_some_and(|p| globs.matches(p)))
+    };
+    if changed.iter().any(below) {
+        return Ok(true);
+    }
+    // Links lead to files elsewhere.
+    Ok(list_dir(tree, path, exclude)?.iter().any(|file| changed.contains(&file.path)))
+}
+
+/// Whether the archive that [`zip()`] takes is among the changed files.
+///
+/// # Errors
+/// Those of [`check_zip`] that are about the path.
+pub fn zip_touched(tree: &Tree, path: &str, changed: &BTreeSet<PathBuf>) -> Result<bool, PackageError> {
+    let written = paths::normalise(&tree.manifest_dir.join(path));
+    Ok(changed.contains(&written) || changed.contains(&paths::file(tree, path)?))
+}
+
+/// Whether any of the changed files (real paths; deleted ones too) decides what [`cargo::build`] makes.
+///
+/// # Errors
+/// Those of [`cargo::identify`].
+pub fn cargo_touched(
+    tree: &Tree,
+    package: &str,
+    inputs: &[String],
+    changed: &BTreeSet<PathBuf>,
+) -> Result<bool, PackageError> {
+    cargo::touched(tree, package, inputs, changed)
 }
 
 /// Reads a package that [`cargo::build`] made.

@@ -12,7 +12,7 @@ mod findings;
 mod graph;
 mod outcomes;
 
-use super::report::{Report, StackReport};
+use super::report::{Report, StackReport, Subject};
 use super::risk::{self, Risk};
 use super::text::plural;
 use crate::plan::{Plan, Summary};
@@ -83,6 +83,8 @@ fn head(report: &Report<'_>) -> String {
     let blocked = report.failure.is_some() || report.all_findings().iter().any(|f| is_error(f));
     let verdict = if report.failure.is_some() && report.stacks.is_empty() {
         "failed".to_owned()
+    } else if report.subject == Subject::Drift && summary.changes() == 0 && !blocked {
+        "none".to_owned()
     } else {
         format!("{}{}", counts(&summary), if blocked { "; cannot be applied" } else { "" })
     };

@@ -23,6 +23,10 @@ const TARGET: &str = "x86_64-linux-glibc-2.17-or-static";
 /// Cargo's profile.
 const PROFILE: &str = "release";
 
+/// Files that may decide about a build from outside of its packages.
+const DECIDING: [&str; 6] =
+    ["Cargo.toml", "Cargo.lock", "config.toml", "config", "rust-toolchain.toml", "rust-toolchain"];
+
 /// One input: a file's content, or where a link leads that leads nowhere (editors lock files that way).
 #[derive(Debug)]
 enum Source {
@@ -35,17 +39,7 @@ type Sources = BTreeMap<String, Source>;
 /// The digest of a package: 64 lower-case hex digits.
 pub(super) fn digest(tree: &Tree, located: &Located, binary: &str, inputs: &[String]) -> Result<String, PackageError> {
     let root = &located.workspace.folder;
-    let closure = packages::closure(tree, located)?;
-    let mut collection = Collection { tree, root, sources: Sources::new() };
-    collection.add(located.lockfile()?)?;
-    for path in &closure.workspace_manifests {
-        collection.add(path.clone())?;
-    }
-    collection.add_configuration()?;
-    collection.add_packages(&closure, &packages::member_folders(&located.workspace)?)?;
-    for glob in inputs {
-        collection.add_declared(glob)?;
-    }
+    let (collection, _) = collect(tree, located, inputs)?;
 
     let sources: Vec<_> = collection.sources.iter().collect();
     let contents = archive::in_parallel(&sources, |(_, source)| hash(source))?;
@@ -61,6 +55,57 @@ pub(super) fn digest(tree: &Tree, located: &Located, binary: &str, inputs: &[Str
         update(&mut sum, &content);
     }
     Ok(archive::hex(&sum.finalize()))
+}
+
+/// Every input, and the packages among them.
+fn collect<'a>(
+    tree: &'a Tree,
+    located: &'a Located,
+    inputs: &[String],
+) -> Result<(Collection<'a>, Closure), PackageError> {
+    let root = &located.workspace.folder;
+    let closure = packages::closure(tree, located)?;
+    let mut collection = Collection { tree, root, sources: Sources::new() };
+    collection.add(located.lockfile()?)?;
+    for path in &closure.workspace_manifests {
+        collection.add(path.clone())?;
+    }
+    collection.add_configuration()?;
+    collection.add_packages(&closure, &packages::member_folders(&located.workspace)?)?;
+    for glob in inputs {
+        collection.add_declared(glob)?;
+    }
+    Ok((collection, closure))
+}
+
+/// Whether any of these paths is an input, or was one before it was deleted.
+pub(super) fn touched(
+    tree: &Tree,
+    located: &Located,
+    inputs: &[String],
+    changed: &BTreeSet<PathBuf>,
+) -> Result<bool, PackageError> {
+    let (collection, closure) = collect(tree, located, inputs)?;
+    let files: BTreeSet<&Path> = collection
+        .sources
+        .values()
+        .map(|source| match source {
+            Source::File(path) | Source::Link(path) => path.as_path(),
+        })
+        .collect();
+    let mut folders: Vec<PathBuf> = closure.folders.iter().cloned().collect();
+    for glob in inputs {
+        folders.extend(paths::resolve(tree, &globs::Input::new(glob)?.base).ok());
+    }
+    Ok(changed.iter().any(|path| {
+        if files.contains(path.as_path()) {
+            return true;
+        }
+        // What is gone cannot be found among the inputs of today; a link stands there as what it leads to.
+        let gone = !path.is_file() || path.is_symlink();
+        let decides = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| DECIDING.contains(&n));
+        gone && (decides || folders.iter().any(|folder| path.starts_with(folder)))
+    }))
 }
 
 fn update(sum: &mut Sha256, bytes: &[u8]) {

@@ -16,6 +16,7 @@ mod inputs;
 mod manifest;
 mod packages;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub use build::{Progress, Reuse, build, prebuilt};
@@ -70,4 +71,14 @@ pub(super) fn check(tree: &Tree, package: &str, inputs: &[String]) -> Result<(),
     located.package.binary(package)?;
     located.lockfile()?;
     packages::closure(tree, &located).map(drop)
+}
+
+/// The work of [`super::cargo_touched`].
+pub(super) fn touched(
+    tree: &Tree,
+    package: &str,
+    inputs: &[String],
+    changed: &BTreeSet<PathBuf>,
+) -> Result<bool, PackageError> {
+    inputs::touched(tree, &packages::locate(tree, package)?, inputs, changed)
 }
