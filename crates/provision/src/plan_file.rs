@@ -1,5 +1,7 @@
 //! Saved plans: what was read (pins) and what was decided (ordered actions), never a secret value. The file's own
-//! random key turns hidden values into digests, so the file is for its owner only (mode 0600).
+//! random key turns hidden values into digests, so the file is for its owner only (mode 0600). With
+//! PROVISION_DIGEST_KEY the file holds no key, and a seal instead: apply then takes no file that was made or changed by
+//! somebody without the key.
 
 use std::path::Path;
 
@@ -31,6 +33,9 @@ pub(crate) struct PlanFile {
     /// What `--target` left.
     pub(crate) targets: Vec<String>,
     stacks: Vec<SavedStack>,
+    /// Of everything above, under PROVISION_DIGEST_KEY; absent without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,7 +50,7 @@ impl PlanFile {
     pub(crate) fn of(planned: &[Planned], loaded: &Loaded, run: &Run, destroy: bool) -> Self {
         let digests = &run.key;
         let text: Vec<&str> = loaded.stacks.iter().map(|s| loaded.sources.text(s.file)).collect();
-        Self {
+        let mut file = Self {
             kind: KIND.to_owned(),
             format_version: FORMAT_VERSION.to_owned(),
             digest_key: run.own_key.as_deref().map(plan::mark::hex),
@@ -60,6 +65,34 @@ impl PlanFile {
                     actions: pin::actions(&p.plan, digests),
                 })
                 .collect(),
+            seal: None,
+        };
+        if run.own_key.is_none() {
+            file.seal = Some(run.key.seal(&file.text()));
+        }
+        file
+    }
+
+    /// What the seal is of.
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether the file may be relied upon: under PROVISION_DIGEST_KEY its seal has to fit.
+    ///
+    /// # Errors
+    /// A file that somebody without the key made or changed, and a key that is missing here.
+    fn check_seal(&mut self, run: &Run) -> Result<(), CommandError> {
+        let refused = |message: &str, help: &str| {
+            Err(CommandError::Refused { message: message.to_owned(), help: Some(help.to_owned()) })
+        };
+        let again = "nothing was changed; plan and apply with the same PROVISION_DIGEST_KEY";
+        match (self.seal.take(), run.own_key.is_none()) {
+            (None, false) => Ok(()),
+            (Some(_), false) => refused("the plan was sealed with PROVISION_DIGEST_KEY, which is not set", again),
+            (None, true) => refused("the plan was made without PROVISION_DIGEST_KEY: it has no seal", again),
+            (Some(seal), true) if self.digest_key.is_none() && seal == run.key.seal(&self.text()) => Ok(()),
+            (Some(_), true) => refused("the plan was changed since it was made, or sealed with another key", again),
         }
     }
 
@@ -92,17 +125,18 @@ impl PlanFile {
     }
 
     /// Reads a file.
-    pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
+    pub(crate) fn read(path: &Path, run: &Run) -> Result<Self, CommandError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| CommandError::Local {
             doing: format!("cannot read the plan {}", path.display()),
             source,
             help: Some("make one with `provision plan --out FILE`".to_owned()),
         };
         let text = std::fs::read_to_string(path).map_err(|e| failed(e.into()))?;
-        let file: Self = serde_json::from_str(&text).map_err(|e| failed(e.into()))?;
+        let mut file: Self = serde_json::from_str(&text).map_err(|e| failed(e.into()))?;
         if file.kind != KIND || file.format_version != FORMAT_VERSION {
             return Err(failed(format!("this is no saved plan of format {FORMAT_VERSION}").into()));
         }
+        file.check_seal(run)?;
         Ok(file)
     }
 

@@ -295,6 +295,28 @@ fn a_saved_plan_is_carried_out_only_while_nothing_moved() {
     assert_eq!(cloud.writes().len(), writes, "nor does one of another manifest");
 }
 
+#[test]
+fn a_sealed_plan_is_taken_only_as_it_was_made_and_with_the_key_it_was_made_with() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, MANIFEST);
+    project.run(&["plan", "--out", "open.plan"]).exits(0);
+    let project = project.with("PROVISION_DIGEST_KEY", "a key that plan and apply share");
+    project.run(&["plan", "--out", "sealed.plan"]).exits(0);
+    let sealed = std::fs::read_to_string(project.path("sealed.plan")).expect("the plan");
+    // A forger would like another action to count as approved, such as the removal of everything.
+    project.write("forged.plan", &sealed.replace("\"destroy\": false", "\"destroy\": true"));
+    for (file, why) in [("open.plan", "it has no seal"), ("forged.plan", "was changed since it was made")] {
+        let refused = project.run(&["apply", file]).exits(3);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+    let project = project.with("PROVISION_DIGEST_KEY", "");
+    let refused = project.run(&["apply", "sealed.plan"]).exits(3);
+    assert!(refused.stderr.contains("PROVISION_DIGEST_KEY, which is not set"), "{}", refused.stderr);
+    assert_eq!(cloud.writes(), Vec::<String>::new());
+    let project = project.with("PROVISION_DIGEST_KEY", "a key that plan and apply share");
+    project.run(&["apply", "sealed.plan"]).exits(0);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_apply_ends_cleanly_and_the_next_one_finishes_it() {

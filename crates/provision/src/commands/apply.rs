@@ -36,7 +36,7 @@ pub(crate) async fn run(
     destroy: bool,
     stop: &Stop,
 ) -> u8 {
-    let saved = match plan_file.map(|path| PlanFile::read(&run.world.folder.join(path))).transpose() {
+    let saved = match plan_file.map(|path| PlanFile::read(&run.world.folder.join(path), run)).transpose() {
         Ok(saved) => saved,
         Err(error) => return run.fail(&error, None, &[]),
     };
