@@ -162,6 +162,8 @@ def body(service, key, report, exit_code):
     last = f"\n\n<sub>provision plan of {commit} · {log}</sub>\n"
     whole = f"{marker}\n{report}{last}"
     if len(whole) > LIMITS[service.name]:
+        whole = f"{marker}\n{report}"
+    if len(whole) > LIMITS[service.name]:
         whole = f"{marker}\n**The plan's report has {len(report)} characters, more than a comment takes:** {log}, step summary.{last}"
     return marker, whole
 

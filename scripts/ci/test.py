@@ -5,6 +5,7 @@ these systems set, against the local cloud and stand-ins for the services (servi
     python3 scripts/ci/test.py target/debug/provision [TestClass.test_name]
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -15,9 +16,12 @@ import sys
 import tempfile
 import unittest
 
+SCRIPTS = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(SCRIPTS.parents[1] / "conformance"))
+
+from client import Client
 from services import Services, jwt
 
-SCRIPTS = pathlib.Path(__file__).resolve().parent
 BINARY = ""
 # What must never show in a log, a report, an output or an artefact.
 SECRETS = {
@@ -337,6 +341,195 @@ class Identity(Scratch):
 
     def test_a_job_without_the_permission_is_told_which_one_it_needs(self):
         self.assertIn("id-token: write", self.plan({"AWS_EC2_METADATA_DISABLED": "true"}, code=1))
+
+
+class PullRequest(Scratch):
+    """The jobs of a pull request, as the example workflows put them together, each in a checkout of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.cloud = Cloud(self.folder)
+        self.addCleanup(self.cloud.stop)
+        self.jobs = 0
+        self.origin = self.folder / "origin"
+        for path, text in {
+            "manifests/media.yaml": MANIFEST,
+            "hook/Cargo.toml": '[package]\nname = "hook"\nversion = "0.1.0"\nedition = "2021"\n[profile.release]\nopt-level = 0\n[workspace]\n',
+            "hook/Cargo.lock": 'version = 3\n\n[[package]]\nname = "hook"\nversion = "0.1.0"\n',
+            "hook/src/main.rs": 'fn main() { println!("hello"); }\n',
+            ".gitignore": ".provision/\ntarget/\n",
+        }.items():
+            (self.origin / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.origin / path).write_text(text)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit()
+
+    def git(self, *arguments, folder=None):
+        """Runs git."""
+        identity = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+        return run(["git", *arguments], folder or self.origin, {**self.environment, **identity, "GIT_CONFIG_NOSYSTEM": "1"})
+
+    def commit(self):
+        """Commits everything."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "x")
+
+    def edit(self, old, new):
+        """Edits the manifest."""
+        path = self.origin / "manifests/media.yaml"
+        self.assertIn(old, path.read_text())
+        path.write_text(path.read_text().replace(old, new))
+        self.commit()
+
+    def job(self, command, artefacts=(), secrets=True, cloud=True, code=0, **inputs):
+        """One job: a fresh checkout, the artefacts of other jobs, one step. Its folder, log, outputs and summary."""
+        self.jobs += 1
+        folder = self.folder / f"job-{self.jobs}"
+        self.git("clone", "--quiet", str(self.origin), str(folder))
+        for source, name in artefacts:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cp", "-R", str(source), str(target)], check=True)
+        files = {name: self.folder / f"{name.lower()}-{self.jobs}" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "ACTION_REPORT")}
+        for path in files.values():
+            path.touch()
+        environment = {
+            **self.environment,
+            **{name: str(path) for name, path in files.items()},
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_WORKSPACE": str(folder),
+            "GITHUB_REPOSITORY": "acme/media",
+            "GITHUB_HEAD_REF": HOSTILE[self.jobs % len(HOSTILE)],
+            "GITHUB_REF_NAME": HOSTILE[(self.jobs + 1) % len(HOSTILE)],
+            "ACTION_BINARY": BINARY,
+            "ACTION_COMMAND": command,
+            **{f"ACTION_{name.upper()}": value for name, value in inputs.items()},
+        }
+        if secrets:
+            environment |= {name: SECRETS[name] for name in ("WECOM_WEBHOOK_KEY", "PROVISION_DIGEST_KEY")}
+        if cloud:
+            environment |= self.cloud.keys()
+        log = run([SCRIPTS / "run.sh"], folder, environment, code)
+        kept = {name: path.read_text() for name, path in files.items()}
+        for text in kept.values():
+            self.assert_no_secret(text)
+        self.assertEqual(list(self.folder.rglob("hacked*")), [], "an input was read as code")
+        # Values of several lines stand between delimiters: NAME<<DELIMITER, lines, DELIMITER.
+        outputs = dict(re.findall(r"^([\w-]+)=(.*)$", kept["GITHUB_OUTPUT"], re.M))
+        outputs |= {n: v for n, _, v in re.findall(r"^([\w-]+)<<(\S+)\n(.*?)\n\2$", kept["GITHUB_OUTPUT"], re.M | re.S)}
+        return Job(folder, log, outputs, kept["GITHUB_STEP_SUMMARY"], files["ACTION_REPORT"])
+
+    def assert_no_secret(self, text):
+        """No secret, in no spelling that a reader could undo."""
+        for name, secret in SECRETS.items():
+            for spelling in (secret, secret[::-1], base64.b64encode(secret.encode()).decode().rstrip("="), secret.encode().hex()):
+                self.assertNotIn(spelling, text, name)
+
+    def packages(self):
+        """The artefact of the job `package`, which has neither keys nor values."""
+        job = self.job("package", secrets=False, cloud=False, arguments="--var=wecom_key=not-needed-to-build")
+        return (job.folder / ".provision/packages", ".provision/packages")
+
+    def bring_up(self):
+        """The default branch, applied."""
+        packages = self.packages()
+        plan = self.job("plan", plan_file="provision.plan")
+        self.job("apply", [packages, (plan.folder / "provision.plan", "provision.plan")], plan_file="provision.plan")
+
+    def test_a_merged_edit_is_applied_from_the_saved_plan_with_the_packages_of_another_job(self):
+        packages = self.packages()
+        plan = self.job("plan", plan_file="provision.plan")
+        self.assertEqual((plan.outputs["changes"], plan.outputs["create"], plan.outputs["delete"]), ("1", "1", "0"))
+        self.assertTrue(plan.outputs["plan"].endswith("provision.plan"), plan.outputs)
+        saved = (plan.folder / "provision.plan", "provision.plan")
+        self.assert_no_secret(saved[0].read_text())
+        self.assertNotIn("no package", self.job("apply", [saved], code=1, plan_file="provision.plan").summary)
+        self.job("apply", [packages, saved], plan_file="provision.plan")
+        again = self.job("plan")
+        self.assertEqual(again.outputs["changes"], "0")
+
+        self.edit("memory: 128", "memory: 256")
+        plan = self.job("plan", plan_file="provision.plan")
+        self.assertEqual((plan.outputs["update"], plan.outputs["exit-code"]), ("1", "0"))
+        self.assertRegex(plan.log, r"::(notice|warning) file=manifests/media\.yaml,line=10,")
+        self.assertTrue(plan.summary.startswith("<!-- provision:plan -->"), plan.summary)
+        self.assertEqual(plan.summary, plan.report.read_text())
+        # No code changed, so nothing is needed of the packages.
+        self.job("apply", [(plan.folder / "provision.plan", "provision.plan")], plan_file="provision.plan")
+        self.assertEqual(self.job("plan").outputs["changes"], "0")
+
+    def test_what_moved_after_the_plan_ends_the_apply_with_3_and_nothing_is_written(self):
+        self.bring_up()
+        self.edit("memory: 128", "memory: 256")
+        plan = self.job("plan", plan_file="provision.plan")
+        saved = [(plan.folder / "provision.plan", "provision.plan")]
+        # Somebody else applies something first.
+        self.edit("memory: 256", "memory: 512")
+        self.job("apply")
+        self.edit("memory: 512", "memory: 256")
+        refused = self.job("apply", saved, code=3, plan_file="provision.plan")
+        self.assertEqual(refused.outputs["exit-code"], "3")
+        self.assertIn("the saved plan does not hold any more", refused.log)
+        self.edit("memory: 256", "memory: 512")
+        self.assertEqual(self.job("plan").outputs["changes"], "0")
+
+    def test_the_comment_follows_the_plan(self):
+        with Services() as services:
+            environment = {
+                **self.environment,
+                "GITHUB_TOKEN": SECRETS["GITHUB_TOKEN"],
+                "GITHUB_API_URL": services.address,
+                "GITHUB_REPOSITORY": "acme/media",
+                "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
+            }
+            (self.folder / "event.json").write_text(json.dumps({"pull_request": {"number": 12, "head": {"sha": "a" * 40}}}))
+            for memory, verb in ((128, "added"), (256, "updated")):
+                plan = self.job("plan")
+                command = [sys.executable, SCRIPTS / "comment.py", "github", "--report", plan.report]
+                self.assertIn(verb, run(command, self.folder, environment))
+                self.assertIn(str(memory), services.comments[0]["body"])
+                self.edit("memory: 128", "memory: 256") if memory == 128 else None
+            self.assertEqual(len(services.comments), 1)
+            self.assert_no_secret(services.comments[0]["body"])
+            # A manifest that is wrong: the old plan must not stay.
+            self.edit("memory: 256", "memory: lots")
+            failed = self.job("plan", code=1)
+            run([*command[:3], "--report", failed.report, "--exit-code", "1"], self.folder, environment)
+            self.assertIn("failed", services.comments[0]["body"])
+            self.assertNotIn("256", services.comments[0]["body"])
+
+    def test_a_fork_plans_against_the_snapshot_without_keys_or_secrets(self):
+        self.bring_up()
+        snapshot = self.job("snapshot", snapshot="provision-snapshot.json").folder / "provision-snapshot.json"
+        self.assert_no_secret(snapshot.read_text())
+        self.edit("memory: 128", "memory: 256")
+        fork = {"secrets": False, "cloud": False, "snapshot": "provision-snapshot.json"}
+        plan = self.job("plan", [(snapshot, "provision-snapshot.json")], **fork)
+        self.assertEqual((plan.outputs["changes"], plan.outputs["update"]), ("1", "1"))
+        self.assertIn("not compared", plan.summary)
+
+    def test_drift_fails_the_scheduled_job(self):
+        self.bring_up()
+        self.assertEqual(self.job("drift").outputs["exit-code"], "0")
+        # By hand, with a client that knows nothing of provision.
+        console = Client(self.cloud.address, key=("ci", SECRETS["TENCENTCLOUD_SECRET_KEY"]))
+        console.call("scf", "UpdateFunctionConfiguration", {"FunctionName": "hook", "MemorySize": 512})
+        drifted = self.job("drift", code=2)
+        self.assertIn("512", drifted.summary)
+        self.assertEqual(drifted.outputs["exit-code"], "2")
+
+    def test_inputs_are_arguments_and_never_code(self):
+        for hostile in HOSTILE:
+            for inputs in ({"arguments": hostile}, {"manifests": hostile}, {"arguments": f"--stack={hostile}"}):
+                self.job("validate", code=(0, 1), **inputs)
+        self.assertIn("is no command", self.job("destroy; touch hacked", code=1).log)
+
+
+class Job:
+    """What a job left."""
+
+    def __init__(self, folder, log, outputs, summary, report):
+        self.folder, self.log, self.outputs, self.summary, self.report = folder, log, outputs, summary, report
 
 
 def main():
