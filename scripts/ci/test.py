@@ -483,20 +483,20 @@ class PullRequest(Scratch):
                 "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
             }
             (self.folder / "event.json").write_text(json.dumps({"pull_request": {"number": 12, "head": {"sha": "a" * 40}}}))
-            for memory, verb in ((128, "added"), (256, "updated")):
+            for memory, verb in ((256, "added"), (512, "updated")):
+                self.edit("memory: 128" if memory == 256 else "memory: 256", f"memory: {memory}")
                 plan = self.job("plan")
                 command = [sys.executable, SCRIPTS / "comment.py", "github", "--report", plan.report]
                 self.assertIn(verb, run(command, self.folder, environment))
                 self.assertIn(str(memory), services.comments[0]["body"])
-                self.edit("memory: 128", "memory: 256") if memory == 128 else None
             self.assertEqual(len(services.comments), 1)
             self.assert_no_secret(services.comments[0]["body"])
             # A manifest that is wrong: the old plan must not stay.
-            self.edit("memory: 256", "memory: lots")
+            self.edit("memory: 512", "memory: lots")
             failed = self.job("plan", code=1)
             run([*command[:3], "--report", failed.report, "--exit-code", "1"], self.folder, environment)
             self.assertIn("failed", services.comments[0]["body"])
-            self.assertNotIn("256", services.comments[0]["body"])
+            self.assertNotIn("512", services.comments[0]["body"])
 
     def test_a_fork_plans_against_the_snapshot_without_keys_or_secrets(self):
         self.bring_up()
@@ -520,8 +520,8 @@ class PullRequest(Scratch):
 
     def test_inputs_are_arguments_and_never_code(self):
         for hostile in HOSTILE:
-            for inputs in ({"arguments": hostile}, {"manifests": hostile}, {"arguments": f"--stack={hostile}"}):
-                self.job("validate", code=(0, 1), **inputs)
+            inputs = {"arguments": f"{hostile}\n--stack={hostile}", "manifests": f"manifests\n{hostile}"}
+            self.job("validate", code=(0, 1), **inputs)
         self.assertIn("is no command", self.job("destroy; touch hacked", code=1).log)
 
 
