@@ -507,6 +507,82 @@ def an_edit_of_a_busy_function_waits(binary, seed):
         bench.as_declared()
 
 
+def large(bench, seed, noise):
+    """A function with 12 MB of code that does not compress."""
+    manifest = {**hook(code={"dir": "code"}), "package_bucket": "deploy-1250000000",
+                "roles": {"SCF_QcsRole": {"preset": "scf"}}}
+    bench.write(manifest, {"code/bootstrap": b"#!/bin/sh\n", "code/noise": random.Random(f"{seed}/{noise}").randbytes(12 << 20)})
+
+
+def stands_in_its_bucket(bench):
+    """The function runs what the newest object of the bucket holds; nothing unfinished is left."""
+    state = bench.control.state()
+    code = state["regions"][REGION]["functions"]["default/hook"]["code"]
+    claim(code["kind"] == "cos" and code["bucket"] == "deploy", f"code: {code}")
+    newest = state["cos"]["objects"][-1]
+    claim((newest["sha256"], "/" + newest["key"]) == (code["sha256"], code["object"]), f"{newest} is not {code}")
+    claim(newest["meta"] == {"x-cos-meta-sha256": newest["sha256"]}, f"{newest}")
+    claim(state["cos"]["uploads"] == [], f"unfinished: {state['cos']['uploads']}")
+
+
+@scenario()
+def a_large_package_goes_through_its_bucket(binary, seed):
+    for key in (None, TEMPORARY_KEY):
+        with Bench(binary, seed) as bench:
+            bench.key = key or bench.key
+            large(bench, seed, 1)
+            bench.apply()
+            stands_in_its_bucket(bench)
+            bench.empty_plan()
+            again = bench.mark()
+            bench.silent(bench.apply(), again)
+            large(bench, seed, 2)
+            bench.apply()
+            stands_in_its_bucket(bench)
+            claim(len(bench.control.state()["cos"]["objects"]) == 2, "two packages are two objects")
+            bench.empty_plan()
+
+
+@scenario()
+def a_large_package_without_a_bucket_is_refused_before_any_write(binary, seed):
+    with Bench(binary, seed) as bench:
+        large(bench, seed, 1)
+        bench.write({k: v for k, v in bench.manifest.items() if k != "package_bucket"})
+        before = bench.mark()
+        for result in (bench.plan(code=1), bench.apply(code=1)):
+            bench.silent(result, before)
+            claim("package_bucket" in result.stdout + result.stderr, lambda: f"no way out is told: {result}")
+
+
+@scenario()
+def an_upload_killed_half_way_converges(binary, seed):
+    with Bench(binary, seed, latency_ms=10) as bench:
+        large(bench, seed, 1)
+        for sig, after in ((signal.SIGKILL, 3), (signal.SIGKILL, 5), (signal.SIGINT, 2)):
+            bench.killed(after, sig)
+        bench.apply()
+        stands_in_its_bucket(bench)
+        bench.empty_plan()
+
+
+@scenario()
+def lost_answers_of_a_bucket_converge(binary, seed):
+    with Bench(binary, seed) as bench:
+        large(bench, seed, 1)
+        kinds = ("drop_after", "drop_before", "http500_after", "http500", "truncate", "throttle")
+        bench.control.faults(*({"service": "cos", "kind": kind, "probability": 0.06} for kind in kinds))
+        for _ in range(12):
+            result = bench.apply(code=None)
+            claim(result.code in (0, 1), lambda: f"with lost answers: {result}")
+            if result.code == 0:
+                break
+        bench.control.faults()
+        bench.apply()
+        bench.empty_plan()
+        code = bench.control.state()["regions"][REGION]["functions"]["default/hook"]["code"]
+        claim(code["kind"] == "cos", f"code: {code}")
+
+
 @scenario()
 def another_stack_keeps_its_objects(binary, seed):
     with Bench(binary, seed) as bench:

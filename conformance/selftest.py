@@ -5,6 +5,7 @@
 """
 
 import base64
+import hashlib
 import http.client
 import io
 import json
@@ -12,6 +13,7 @@ import pathlib
 import time
 import tomllib
 import unittest
+import unittest.mock
 import zipfile
 
 import emit
@@ -19,7 +21,7 @@ import expect
 import generate
 import handmade
 from client import KEY, TEMPORARY_KEY, Client, Control, Refused
-from standin import signature
+from standin import cos, signature
 from standin.cloud import PRESET_POLICIES, Options
 from standin.refusal import Refusal
 from standin.server import start
@@ -501,6 +503,71 @@ class Generated(Case):
             made = generate.sample(seed)
             self.assertEqual(tomllib.loads(emit.toml(made.manifest)), made.manifest)
             self.assertTrue(emit.yaml(made.manifest).startswith(f"stack: conf-{seed}\n"))
+
+
+class Objects(Case):
+    """COS: the signature by the vector of the official SDK, and the rules of uploads."""
+
+    HOST = "deploy-1250000000.cos.ap-beijing.myqcloud.com"
+
+    def ask(self, method, path, query=(), body=b"", key=KEY, **headers):
+        span = f"{int(time.time()) - 60};{int(time.time()) + 600}"
+        sent = {"host": self.HOST, **{k.replace("_", "-"): v for k, v in headers.items()}}
+        if len(key) > 2:
+            sent["x-cos-security-token"] = key[2]
+        pairs = sorted((cos.quoted(k).lower(), cos.quoted(v)) for k, v in query)
+        lines = [method.lower(), path, "&".join(f"{k}={v}" for k, v in pairs),
+                 "&".join(f"{k}={cos.quoted(v)}" for k, v in sorted(sent.items())), ""]
+        text = f"sha1\n{span}\n{hashlib.sha1(chr(10).join(lines).encode()).hexdigest()}\n"
+        sent["Authorization"] = "&".join(f"{k}={v}" for k, v in {
+            "q-sign-algorithm": "sha1", "q-ak": key[0], "q-sign-time": span, "q-key-time": span,
+            "q-header-list": ";".join(sorted(sent)), "q-url-param-list": ";".join(k for k, _ in pairs),
+            "q-signature": cos.sha1(cos.sha1(key[1], span), text)}.items())
+        connection = http.client.HTTPConnection(self.server.url.removeprefix("http://"), timeout=20)
+        self.addCleanup(connection.close)
+        tail = "&".join(f"{k}={v}" if v else k for k, v in query)
+        connection.request(method, path + ("?" + tail if tail else ""), body, sent)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+
+    def test_the_vector_of_the_official_sdk(self):
+        span = "1557989151;1557996411"
+        headers = {"host": "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com:80", "content-type": "application/json",
+                   "content-length": "2", "x-cos-forbid-overwrite": "true",
+                   "authorization": f"q-sign-algorithm=sha1&q-ak=AKID&q-sign-time={span}&q-key-time={span}&q-url-param-list="
+                   "&q-header-list=content-length;content-type;host;x-cos-forbid-overwrite"
+                   "&q-signature=304034e3bd1974b3a5306c141c5cb751a1b067de"}
+        keys = {"AKID": ("Gu5t9xGARNpq86cd98joQYCN3EXAMPLE", None)}
+        with unittest.mock.patch("standin.cos.time.time", lambda: 1557990000):
+            cos.verify("PUT", "/locks/state.lock", [], headers, keys)
+            with self.assertRaises(cos.Error):
+                cos.verify("PUT", "/locks/other.lock", [], headers, keys)
+
+    def test_objects_and_keys(self):
+        for key in (KEY, TEMPORARY_KEY):
+            self.assertEqual(self.ask("PUT", "/a.zip", body=b"x", key=key, x_cos_meta_sha256="d")[0], 200)
+        status, headers, _ = self.ask("HEAD", "/a.zip")
+        self.assertEqual((status, headers["Content-Length"], headers["x-cos-meta-sha256"]), (200, "1", "d"))
+        self.assertEqual(self.ask("HEAD", "/b.zip")[::2], (404, ""))
+        for code, answer in [("SignatureDoesNotMatch", self.ask("GET", "/a.zip", key=(KEY[0], "wrong"))),
+                             ("AccessDenied", self.ask("GET", "/a.zip", key=TEMPORARY_KEY[:2])),
+                             ("NoSuchKey", self.ask("GET", "/b.zip")), ("BadDigest", self.ask("PUT", "/a", content_md5="x"))]:
+            self.assertIn(f"<Code>{code}</Code>", answer[2])
+
+    def test_parts_have_their_limits(self):
+        text = self.ask("POST", "/a.zip", [("uploads", "")])[2]
+        ident = text.split("<UploadId>")[1].split("<")[0]
+        tags = [self.ask("PUT", "/a.zip", [("partNumber", str(n)), ("uploadId", ident)], body)[1]["ETag"]
+                for n, body in ((1, b"small"), (2, b"b" * (1 << 20)), (3, b"c"))]
+
+        def complete(*numbers):
+            body = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>{tags[n - 1]}</ETag></Part>" for n in numbers)
+            return self.ask("POST", "/a.zip", [("uploadId", ident)], f"<C>{body}</C>".encode())
+        self.assertIn("EntityTooSmall", complete(1, 2)[2])
+        self.assertIn("InvalidPartOrder", complete(3, 2)[2])
+        self.assertEqual(complete(2, 3)[0], 200)
+        self.assertIn("NoSuchUpload", complete(2, 3)[2])
+        self.assertEqual(self.control.state()["cos"]["objects"][0]["size"], (1 << 20) + 1)
 
 
 if __name__ == "__main__":

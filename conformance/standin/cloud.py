@@ -6,6 +6,8 @@ import dataclasses
 import random
 import time
 
+from .cos import Store
+
 NEVER = 1e18
 PRESET_POLICIES = {
     "AdministratorAccess": 1, "QCloudResourceFullAccess": 2, "QcloudAccessForCDNRole": 16313162,
@@ -51,6 +53,7 @@ class Cloud:
         self.policies = {}
         self.tag_values = {}
         self.blobs = {}
+        self.store = Store()
         self.busy = []
         self.counter = 0
         presets = dict(PRESET_POLICIES)
@@ -145,7 +148,7 @@ class Cloud:
         self.settle()
         return {"account": self.account, "regions": self.regions, "roles": self.roles,
                 "policies": {k: v for k, v in self.policies.items() if not v["preset"]},
-                "tag_values": {k: sorted(v) for k, v in self.tag_values.items()}}
+                "tag_values": {k: sorted(v) for k, v in self.tag_values.items()}, "cos": self.store.dump()}
 
 
 @dataclasses.dataclass

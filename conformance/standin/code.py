@@ -28,7 +28,7 @@ def entries(data):
         return None
 
 
-def accept(cloud, code, source, sources, image_runtime):
+def accept(cloud, code, source, sources, image_runtime, region=""):
     """Checks one `Code` object and returns what to remember of it."""
     given = [kind for kind, keys in (("cos", ("CosBucketName", "CosObjectName")), ("zip", ("ZipFile",)),
                                      ("demo", ("DemoId",)), ("image", ("ImageConfig",)))
@@ -41,7 +41,9 @@ def accept(cloud, code, source, sources, image_runtime):
     expected = {"zip": ("ZipFile", "Inline"), "cos": ("Cos",), "demo": ("Demo",), "image": ()}[kind]
     require(source is None or (source in sources and source in expected), "InvalidParameterValue.CodeSource",
             "CodeSource does not fit the code")
-    return {"zip": take_zip, "cos": take_cos, "demo": take_demo, "image": take_image}[kind](cloud, code)
+    if kind == "cos":
+        return take_cos(cloud, code, region)
+    return {"zip": take_zip, "demo": take_demo, "image": take_image}[kind](cloud, code)
 
 
 def take_zip(cloud, code):
@@ -57,15 +59,21 @@ def take_zip(cloud, code):
     return {"kind": "zip", "sha256": sha, "size": len(data), "entries": listing}
 
 
-def take_cos(_, code):
+def take_cos(cloud, code, region):
+    """An object that was put here is read; others are taken to exist, save below the prefix that uploads use."""
     bucket, name = code.get("CosBucketName", ""), code.get("CosObjectName", "")
     require(re.fullmatch(r"[a-z0-9][a-z0-9\-]*", bucket) and not re.search(r"-\d{10}$", bucket),
             "InvalidParameterValue.CosBucketName", "a bucket name without the appid is needed")
     require(name.startswith("/"), "InvalidParameterValue.CosObjectName", "the object begins with a slash")
-    require("missing" not in name, "ResourceNotFound.CosObject", "no such object")
-    sha = hashlib.sha256(f"{bucket}{name}".encode()).hexdigest()
-    return {"kind": "cos", "bucket": bucket, "object": name, "region": code.get("CosBucketRegion", ""),
-            "sha256": sha, "size": 45686}
+    data = cloud.store.code(code.get("CosBucketRegion") or region, bucket, name)
+    require(data is not None or not ("missing" in name or name.startswith("/provision/")),
+            "ResourceNotFound.CosObject", "no such object")
+    kept = {"kind": "cos", "bucket": bucket, "object": name, "region": code.get("CosBucketRegion", "")}
+    if data is None:
+        return {**kept, "sha256": hashlib.sha256(f"{bucket}{name}".encode()).hexdigest(), "size": 45686}
+    listing = entries(data)
+    require(listing, "InvalidParameterValue.CosObjectName", "the object is not a zip archive")
+    return {**kept, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "entries": listing}
 
 
 def take_demo(_, code):

@@ -89,7 +89,7 @@ class Scf:
         kind = p.get("Type", "Event")
         require(kind in ("Event", "HTTP"), "InvalidParameterValue.Type", "Type: Event or HTTP")
         code = codes.accept(self.cloud, p["Code"], p.get("CodeSource"), ("ZipFile", "Cos", "Demo"),
-                            runtime == "CustomImage")
+                            runtime == "CustomImage", self.call.region)
         if code["kind"] == "cos":
             self.need_service_role()
         before = {**settings.DEFAULTS, "Type": kind, "Runtime": runtime, "InitTimeout": 90 if image else 65,
@@ -131,7 +131,7 @@ class Scf:
         config = function["config"]
         require("Code" in p or flat, "MissingParameter.Code", "code is needed")
         code = codes.accept(self.cloud, p.get("Code", flat), p.get("CodeSource"), ("ZipFile", "Cos", "Inline"),
-                            config["Runtime"] == "CustomImage")
+                            config["Runtime"] == "CustomImage", self.call.region)
         if code["kind"] == "cos":
             self.need_service_role()
         function["code"] = code

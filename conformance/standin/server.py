@@ -15,9 +15,10 @@ import sys
 import threading
 import time
 import traceback
+import urllib.parse
 import uuid
 
-from . import schema, signature
+from . import cos, schema, signature
 from .cam import Cam
 from .cloud import Call, Cloud, Options
 from .faults import Faults
@@ -81,6 +82,44 @@ class World:
                 result = {"Error": {"Code": refusal.code, "Message": refusal.message}}
                 entry["code"] = refusal.code
             return self.framed(result, rule, entry)
+        finally:
+            self.record(entry)
+
+    def answer_cos(self, where, method, path, query, headers, body):
+        """One request to a bucket, as `answer`, with headers in place of a content type."""
+        key, head = urllib.parse.unquote(path).lstrip("/"), method == "HEAD"
+        query = urllib.parse.parse_qsl(query, keep_blank_values=True)
+        name = cos.action(method, key, query)
+        entry = {"time": time.time(), "service": "cos", "action": name, "region": where[1], "code": "ok", "fault": None,
+                 "params": {"bucket": where[0], "key": key, **dict(query), "size": len(body)}}
+        try:
+            with self.lock:
+                try:
+                    cos.verify(method, urllib.parse.unquote(path), query, headers, self.cloud.keys)
+                    rule = self.faults.pick("cos", name, where[1], cos.is_write(name))
+                    kind = entry["fault"] = rule and rule["kind"]
+                    if kind in ("drop_before", "http500", "refuse", "throttle"):
+                        entry["code"] = "not performed"
+                    if kind == "drop_before":
+                        raise Gone
+                    if kind == "http500":
+                        return rule.get("status", 502), {"Content-Type": "text/html"}, b"<html>bad gateway</html>", None
+                    cos.need(kind != "throttle", 503, "SlowDown")
+                    cos.need(kind != "refuse", 403, (rule or {}).get("code", "AccessDenied"))
+                    status, more, data = self.cloud.store.perform(name, where, key, query, headers, body)
+                except cos.Error as error:
+                    entry["code"], rule, kind = error.code, None, None
+                    status, more, data = cos.refusal(error, head)
+            if kind == "delay":
+                time.sleep(rule.get("ms", 100) / 1000)
+            if kind == "drop_after" or kind == "truncate" and not data:
+                raise Gone
+            if kind == "http500_after":
+                return rule.get("status", 502), {"Content-Type": "text/html"}, b"<html>bad gateway</html>", None
+            if kind == "garbage":
+                return 200, {"Content-Type": "text/html"}, b"<html>welcome to the hotel network</html>", None
+            more = {"x-cos-request-id": uuid.uuid4().hex, "Server": "tencent-cos", **more}
+            return status, more, data[:len(data) // 2] if kind == "truncate" else data, len(data)
         finally:
             self.record(entry)
 
@@ -164,7 +203,7 @@ class World:
     def record(self, entry):
         with self.lock:
             entry["seq"] = len(self.log)
-            entry["write"] = is_write(entry["action"])
+            entry["write"] = cos.is_write(entry["action"]) if entry["service"] == "cos" else is_write(entry["action"])
             self.log.append(entry)
             if self.log_file:
                 self.log_file.write(json.dumps(entry, ensure_ascii=False) + "\n")
@@ -254,10 +293,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         self.serve(self.rfile.read(length))
 
+    def do_PUT(self):
+        self.do_POST()
+
+    def do_HEAD(self):
+        self.serve(b"")
+
+    def do_DELETE(self):
+        self.serve(b"")
+
     def serve(self, body):
         world, (path, _, query) = self.server.world, self.path.partition("?")
+        headers = {k.lower(): v for k, v in self.headers.items()}
         try:
-            if path.startswith("/_standin/"):
+            where = cos.place(headers)
+            if where:
+                if world.cloud.options.latency_ms:
+                    time.sleep(world.cloud.options.latency_ms / 1000)
+                self.reply_cos(*world.answer_cos(where, self.command, path, query, headers, body))
+            elif path.startswith("/_standin/"):
                 self.reply(200, "application/json", json.dumps(self.controlled(world, path, body)).encode())
             elif path.startswith("/_code/"):
                 data = world.cloud.blobs.get(path[len("/_code/"):].removesuffix(".zip"))
@@ -265,7 +319,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             else:
                 if world.cloud.options.latency_ms:
                     time.sleep(world.cloud.options.latency_ms / 1000)
-                headers = {k.lower(): v for k, v in self.headers.items()}
                 self.reply(*world.answer(self.command, query, headers, body))
         except Gone:
             self.hang_up()
@@ -286,6 +339,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body) if claimed is None else claimed))
         self.end_headers()
         self.wfile.write(body)
+        self.wfile.flush()
+        if claimed is not None and claimed != len(body):
+            self.hang_up()
+
+    def reply_cos(self, status, headers, body, claimed):
+        self.send_response_only(status)
+        length = str(len(body) if claimed is None else claimed)
+        for name, value in {"Content-Length": length, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body if self.command != "HEAD" else b"")
         self.wfile.flush()
         if claimed is not None and claimed != len(body):
             self.hang_up()

@@ -57,7 +57,7 @@ async fn the_official_python_sdk_works_unchanged() {
     match output {
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert_eq!(text.lines().filter(|line| line.starts_with("ok ")).count(), 6, "{text}");
+            assert_eq!(text.lines().filter(|line| line.starts_with("ok ")).count(), 7, "{text}");
         }
         Err(why) => panic!("{why}"),
     }

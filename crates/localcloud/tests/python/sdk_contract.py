@@ -1,12 +1,16 @@
 """The official Python SDK, unmodified, against a local cloud whose address is the only argument."""
 
 import base64
+import hashlib
 import io
 import json
+import os
 import sys
 import time
 import zipfile
 
+from qcloud_cos import CosConfig, CosS3Client
+from qcloud_cos.cos_exception import CosServiceError
 from tencentcloud.cam.v20190116 import cam_client, models as cam
 from tencentcloud.common import credential
 from tencentcloud.common.common_client import CommonClient
@@ -203,6 +207,59 @@ def main_handler(event, context):
            "unknown function")
 
 
+def objects_are_put_in_one_piece_and_in_parts_and_become_code():
+    host, port = ADDRESS.split(":")
+    config = CosConfig(Region=REGION, SecretId="local", SecretKey="local", Scheme="http", IP=host, Port=int(port))
+    objects, where = CosS3Client(config), dict(Bucket="deploy-1250000000", Key="a b/中+&.zip")
+    put = objects.put_object(Body=b"whole", Metadata={"x-cos-meta-note": "n"}, EnableMD5=True, **where)
+    # The SDK hands header names on as they were spelled, which HTTP leaves open.
+    expect(put["etag"], '"%s"' % hashlib.md5(b"whole").hexdigest(), "ETag")
+    expect(objects.head_object(**where)["x-cos-meta-note"], "n", "metadata")
+    expect(objects.get_object(**where)["Body"].get_raw_stream().read(), b"whole", "content")
+
+    where["Key"] = "code/parts.zip"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("index.py", "def main_handler(event, context):\n    return 'from parts'\n")
+        out.writestr("noise", os.urandom(3 << 20))
+    data, size = archive.getvalue(), 1 << 20
+    upload = objects.create_multipart_upload(**where)["UploadId"]
+    found = objects.list_multipart_uploads(Bucket=where["Bucket"], Prefix="code/")["Upload"]
+    expect([row["UploadId"] for row in found], [upload], "unfinished uploads")
+    parts = []
+    for number, at in enumerate(range(0, len(data), size), 1):
+        sent = objects.upload_part(Body=data[at:at + size], PartNumber=number, UploadId=upload, **where)
+        parts.append({"PartNumber": number, "ETag": sent["etag"]})
+    listed = objects.list_parts(UploadId=upload, **where)["Part"]
+    expect([row["ETag"] for row in listed], [part["ETag"] for part in parts], "parts")
+    objects.complete_multipart_upload(UploadId=upload, MultipartUpload={"Part": parts}, **where)
+    expect(objects.get_object(**where)["Body"].get_raw_stream().read(), data, "content of parts")
+    for wrong, act in [("NoSuchUpload", lambda: objects.abort_multipart_upload(UploadId=upload, **where)),
+                       ("NoSuchKey", lambda: objects.get_object(Bucket=where["Bucket"], Key="other")),
+                       ("SignatureDoesNotMatch", lambda: CosS3Client(CosConfig(
+                           Region=REGION, SecretId="local", SecretKey="wrong", Scheme="http", IP=host,
+                           Port=int(port))).get_object(**where))]:
+        try:
+            act()
+        except CosServiceError as refusal:
+            expect(refusal.get_error_code(), wrong, "refusal")
+        else:
+            raise AssertionError(f"wanted {wrong}")
+
+    functions = client(scf_client.ScfClient)
+    call(scf, functions, "CreateNamespace", Namespace="objects")
+    target = {"FunctionName": "from-parts", "Namespace": "objects"}
+    made = dict(target, Runtime="Python3.10", Handler="index.main_handler")
+    source = {"CosBucketName": "deploy", "CosObjectName": "/code/parts.zip"}
+    expect(code(lambda: call(scf, functions, "CreateFunction", Code=dict(source, CosObjectName="/no.zip"), **made)),
+           "ResourceNotFound.CosObject", "missing object")
+    call(scf, functions, "CreateFunction", Code=source, **made)
+    while call(scf, functions, "GetFunction", **target)["Status"] != "Active":
+        time.sleep(0.01)
+    result = call(scf, functions, "Invoke", **target)["Result"]
+    expect(json.loads(result["RetMsg"]), "from parts", "answer")
+
+
 def the_caller_is_known():
     identity = call(sts, client(sts_client.StsClient), "GetCallerIdentity")
     expect(identity["AccountId"], "100000000001", "account")
@@ -210,6 +267,6 @@ def the_caller_is_known():
 
 for claim in [a_stack_is_made_read_changed_and_removed, refusals_carry_the_documented_codes, limits_and_paging_hold,
               an_mps_event_type_is_bound_through_the_common_client, functions_run_when_they_are_invoked,
-              the_caller_is_known]:
+              objects_are_put_in_one_piece_and_in_parts_and_become_code, the_caller_is_known]:
     claim()
     print("ok", claim.__name__)
