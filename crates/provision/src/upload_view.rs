@@ -28,11 +28,12 @@ impl UploadView {
         let to = format!("{} to {}", megabytes(size), visible(&bucket.to_string()));
         let bar = self.live.then(|| {
             let bar = ProgressBar::new(size);
-            let template = "uploading {msg}  {bar:24} {percent:>3}% {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}";
+            let template = "uploading {msg}  {bar:24} {percent:>3}%  {prefix}";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
             bar.set_message(self.secrets.filter(&what));
+            bar.set_prefix(format!("0.0 of {}", megabytes(size)));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -58,6 +59,7 @@ impl Shown<'_> {
     /// The service has that many bytes.
     pub(crate) fn reached(&self, bytes: u64) {
         if let Some(bar) = &self.bar {
+            bar.set_prefix(format!("{} of {}", tenths(bytes), megabytes(self.size)));
             bar.set_position(bytes);
             return;
         }
@@ -93,6 +95,10 @@ impl Shown<'_> {
 
 /// `12.0 MB`, powers of 1024 as everywhere here.
 fn megabytes(bytes: u64) -> String {
+    format!("{} MB", tenths(bytes))
+}
+
+fn tenths(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10) / (1024 * 1024);
-    format!("{}.{} MB", tenths / 10, tenths % 10)
+    format!("{}.{}", tenths / 10, tenths % 10)
 }

@@ -77,6 +77,10 @@ fn places(scopes: &BTreeSet<Scope>, account: Option<&str>, resources: Resources)
             (Scope::Role(name), _) => {
                 named.resources.insert(format!("qcs::cam::{owner}:roleName/{name}"));
             }
+            (Scope::Objects { bucket, region, prefix }, _) => {
+                let appid = bucket.rsplit('-').next().unwrap_or_default();
+                named.resources.insert(format!("qcs::cos:{region}:uid/{appid}:{bucket}/{prefix}*"));
+            }
             (Scope::Anything | Scope::Function(_) | Scope::OwnedFunctions(_), Resources::Any)
             | (Scope::Anything, Resources::Named) => return vec![anything()],
             (Scope::Function(key), Resources::Named) => {
@@ -144,6 +148,21 @@ mod tests {
             name: format!("function-with-a-name-{i}"),
         };
         (0..count).map(|i| Scope::Function(key(i))).collect()
+    }
+
+    #[test]
+    fn uploads_are_granted_for_their_prefix_only() {
+        let objects = Scope::Objects {
+            bucket: "deploy-1250000000".into(),
+            region: "ap-beijing".into(),
+            prefix: "provision/demo/".into(),
+        };
+        let needs: Needs = [("cos:PutObject", [objects].into())].into();
+        for resources in [Resources::Named, Resources::Any] {
+            let document = &documents(&needs, Some("100000000001"), resources)[0];
+            let expected = json!(["qcs::cos:ap-beijing:uid/1250000000:deploy-1250000000/provision/demo/*"]);
+            assert_eq!(document["statement"][0]["resource"], expected);
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub enum Narrowest {
     Function,
     /// A role.
     Role,
+    /// Objects of a bucket, by how their keys begin.
+    Objects,
     /// Nothing: it takes `*`, for this reason.
     Nothing(&'static str),
 }
@@ -29,6 +31,7 @@ pub fn narrowest(action: &str) -> Narrowest {
         | "scf:UpdateFunctionConfiguration"
         | "scf:DeleteReservedConcurrencyConfig" => Narrowest::Function,
         "cam:PassRole" => Narrowest::Role,
+        _ if action.starts_with("cos:") => Narrowest::Objects,
         "scf:ListNamespaces" | "scf:ListFunctions" | "cam:DescribeRoleList" | "cam:ListPolicies" => {
             Narrowest::Nothing(LIST)
         }

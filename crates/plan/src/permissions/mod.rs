@@ -14,6 +14,7 @@ pub use granularity::{Narrowest, narrowest};
 
 use crate::desired::{Bind, RoleKind, Stack};
 use crate::observed::FunctionKey;
+use crate::resource::function::CodeSource;
 use crate::resource::trigger::Spec;
 
 /// What the permissions are for.
@@ -47,6 +48,15 @@ pub enum Scope {
     OwnedFunctions(String),
     /// On one role, by name.
     Role(String),
+    /// On objects of a bucket whose keys begin like this.
+    Objects {
+        /// The bucket with its appid.
+        bucket: String,
+        /// The bucket's region.
+        region: String,
+        /// What the keys begin with; empty is every object.
+        prefix: String,
+    },
 }
 
 /// Actions as policies name them (`scf:GetFunction`), with where they are needed.
@@ -54,6 +64,17 @@ pub type Needs = BTreeMap<&'static str, BTreeSet<Scope>>;
 
 /// The lease of an apply: a pair of tags as a mutex.
 const LEASE: [&str; 3] = ["tag:CreateTag", "tag:DeleteTag", "tag:DescribeTags"];
+
+/// An upload of a package, in one piece or in parts.
+const UPLOAD: [&str; 7] = [
+    "cos:HeadObject",
+    "cos:PutObject",
+    "cos:InitiateMultipartUpload",
+    "cos:UploadPart",
+    "cos:ListParts",
+    "cos:CompleteMultipartUpload",
+    "cos:AbortMultipartUpload",
+];
 
 /// What the commands of this purpose need for these stacks as they are declared now.
 #[must_use]
@@ -65,6 +86,7 @@ pub fn needs<'a>(stacks: impl IntoIterator<Item = &'a Stack>, purpose: Purpose) 
             list.anywhere(LEASE);
             access_writes(stack, &mut list);
             function_writes(stack, &mut list);
+            package_writes(stack, &mut list);
             trigger_writes(stack, &mut list);
         }
     }
@@ -88,7 +110,7 @@ impl List {
             let scopes = self.0.entry(action).or_default();
             match narrowest(action) {
                 Narrowest::Function => scopes.extend(stack.functions.iter().map(|f| Scope::Function(f.key()))),
-                Narrowest::Role | Narrowest::Nothing(_) => {
+                Narrowest::Role | Narrowest::Objects | Narrowest::Nothing(_) => {
                     scopes.insert(Scope::Anything);
                 }
             }
@@ -185,6 +207,24 @@ fn function_writes(stack: &Stack, list: &mut List) {
     }
     for role in functions().map(|f| &f.role).filter(|role| !role.is_empty()) {
         list.0.entry("cam:PassRole").or_default().insert(Scope::Role(role.clone()));
+    }
+}
+
+/// Uploads, where a bucket is named. Which packages are too large for a request is known only once they are built.
+fn package_writes(stack: &Stack, list: &mut List) {
+    let Some(bucket) = &stack.package_bucket else { return };
+    let from_here = stack.functions.iter().filter(|f| f.code.source() == CodeSource::Package);
+    for region in from_here.map(|f| bucket.region.as_ref().unwrap_or(&f.region)) {
+        let mut on = |actions: &[&'static str], prefix: &str| {
+            for action in actions {
+                let (bucket, region) = (bucket.name.clone(), region.clone());
+                let scope = Scope::Objects { bucket, region, prefix: prefix.to_owned() };
+                list.0.entry(action).or_default().insert(scope);
+            }
+        };
+        on(&UPLOAD, &format!("{}{}/", bucket.prefix, stack.name));
+        // It lists a bucket, not an object.
+        on(&["cos:ListMultipartUploads"], "");
     }
 }
 

@@ -49,6 +49,8 @@ impl Shown {
             }
             let reason = match narrowest(action) {
                 Narrowest::Nothing(reason) => reason,
+                // They are asked for by bucket and prefix, never everywhere.
+                Narrowest::Objects => continue,
                 Narrowest::Function | Narrowest::Role => {
                     "an MPS event type may be held by any function of the account, so all of them are looked at"
                 }
