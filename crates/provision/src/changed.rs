@@ -45,7 +45,17 @@ impl Changed {
         let base = base(&git, rev)?;
         let mut paths = BTreeSet::new();
         for arguments in [
-            &["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--end-of-options", &base, "--"][..],
+            &[
+                "diff",
+                "--name-only",
+                "-z",
+                "--no-renames",
+                "--no-relative",
+                "--no-ext-diff",
+                "--end-of-options",
+                &base,
+                "--",
+            ][..],
             &["ls-files", "-z", "--others", "--exclude-standard", "--full-name", "--", ":/"],
         ] {
             let listed = git.run(arguments)?.map_err(|said| failed("git cannot list what changed", said))?;

@@ -17,7 +17,7 @@ const SHORTEST: usize = 6;
 pub(crate) struct Secrets(Arc<Mutex<BTreeSet<String>>>);
 
 impl Secrets {
-    /// Adds values, each also as JSON and base64 would spell it.
+    /// Adds values, each also as JSON, base64 and reports would spell it.
     pub(crate) fn add<'a>(&self, values: impl IntoIterator<Item = &'a str>) {
         let Ok(mut all) = self.0.lock() else { return };
         for value in values {
@@ -31,6 +31,7 @@ impl Secrets {
                 let quoted = serde_json::Value::from(part).to_string();
                 all.insert(quoted[1..quoted.len() - 1].to_owned());
                 all.insert(crate::encode::base64_text(part.as_bytes()));
+                all.extend(plan::render::spellings(part));
             }
         }
     }
@@ -192,5 +193,9 @@ mod tests {
         assert_eq!(secrets.filter(r#"{"k":"a\"quoted\"one"}"#), r#"{"k":"***"}"#);
         assert_eq!(secrets.filter(&crate::encode::base64_text(b"sesame-open")), "***");
         assert_eq!(secrets.filter("abc"), "abc");
+        secrets.add(["a|b<c>%\u{202e}d"]);
+        for shown in [plan::render::markdown::escape::cell("a|b<c>%\u{202e}d"), "x a|b<c>%25\\u{202e}d y".to_owned()] {
+            assert!(secrets.filter(&shown).contains("***"), "{shown}");
+        }
     }
 }

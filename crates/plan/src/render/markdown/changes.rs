@@ -1,7 +1,7 @@
 //! One change as a row of the table and as details: open for what destroys, folded for the rest.
 
 use super::budget::{Level, Piece};
-use super::escape::{cell, code, fence, prose, prose_cell, shortened};
+use super::escape::{cell, code, fence, html, prose, prose_cell, shortened};
 use crate::attributes::AttributeChange;
 use crate::change::{Action, Cause, Change};
 use crate::render::report::{Report, StackReport};
@@ -81,11 +81,6 @@ fn detail(risk: Risk, change: &Change, report: &Report<'_>, stack: &StackReport<
         change.action.word(),
         html(&shortened(&visible_line(change.address.as_str()), 200))
     )
-}
-
-/// Text within raw HTML, where a Markdown parser looks for nothing else.
-fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// All attributes of a change as one diff.

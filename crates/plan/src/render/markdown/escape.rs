@@ -63,6 +63,12 @@ pub fn mermaid(text: &str) -> String {
         .collect()
 }
 
+/// Text within raw HTML, where a Markdown parser looks for nothing else.
+#[must_use]
+pub fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// The first characters of a text, and how many it has when that is not all.
 #[must_use]
 pub(super) fn shortened(text: &str, most: usize) -> String {
