@@ -100,6 +100,19 @@ fn outputs(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
+fn a_saved_plan_that_does_not_hold_any_more_says_what_moved() {
+    let cloud = Cloud::start();
+    let project = in_repository(&cloud);
+    project.run(&["apply", "--yes"]).exits(0);
+    project.edit("memory: 128", "memory: 256");
+    project.run(&["plan", "--out", "saved.plan", "--format", "markdown"]).exits(0);
+    cloud.delete_timer();
+    let stale = project.run(&["apply", "saved.plan", "--format", "markdown"]).exits(3);
+    assert!(stale.stdout.starts_with("<!-- provision:apply -->\n## Apply: nothing was changed\n"), "{}", stale.stdout);
+    assert!(stale.stdout.contains("does not hold any more: ") && stale.stdout.contains(" moved"), "{}", stale.stdout);
+}
+
+#[test]
 fn what_stands_in_the_way_is_in_the_report() {
     let cloud = Cloud::start();
     let project = in_repository(&cloud);

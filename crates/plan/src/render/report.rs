@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::guard::DigestKey;
 use crate::change::{Action, Change};
-use crate::desired::Stack;
+use crate::desired::{FunctionResource, Stack};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::plan::{Plan, Summary};
 use crate::progress::Outcome;
@@ -108,10 +108,15 @@ impl<'a> Report<'a> {
         locate(self.sources, self.paths, span)
     }
 
-    /// Where a change comes from; what no manifest declares any more comes from the stack's first line.
+    /// Where a change comes from. What no manifest declares any more comes from its function, else from the stack's
+    /// first line.
     #[must_use]
     pub fn place_of(&self, stack: &StackReport<'_>, change: &Change) -> Option<Location> {
-        place(change).or(stack.stack.span).map(|span| self.location(span))
+        let around = || {
+            let holds = |f: &&FunctionResource| change.address.is_within(f.address.as_str());
+            stack.stack.functions.iter().find(holds).and_then(|f| f.origin.span)
+        };
+        place(change).or_else(around).or(stack.stack.span).map(|span| self.location(span))
     }
 }
 

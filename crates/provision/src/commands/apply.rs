@@ -183,8 +183,15 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned]) -> Option<Command
         }
     }
     run.ui.complain(&text);
+    let moved: Vec<String> =
+        stale.iter().flat_map(|s| &s.moved).map(|m| format!("{} `{}`", m.object, m.path)).collect();
+    let what = match moved.as_slice() {
+        [] => "it would do something else today".to_owned(),
+        [one] => format!("{one} moved"),
+        [one, rest @ ..] => format!("{one} and {} more moved", rest.len()),
+    };
     Some(CommandError::Refused {
-        message: "the saved plan does not hold any more".to_owned(),
+        message: format!("the saved plan does not hold any more: {what}"),
         help: Some("nothing was changed; make and read a new plan".to_owned()),
     })
 }

@@ -105,7 +105,10 @@ pub(super) fn document(run: &Run, loaded: &Loaded, planned: &[Planned]) -> Json 
 
 /// Plans as text, findings on stderr.
 pub(super) fn show_text(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
-    for one in planned {
+    for (i, one) in planned.iter().enumerate() {
+        if i > 0 {
+            run.ui.text("\n");
+        }
         let findings = diagnostics::render(&one.plan.findings, &loaded.sources, run.ui.err_style);
         if !findings.is_empty() {
             run.ui.complain(&findings);
