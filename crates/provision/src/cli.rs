@@ -130,8 +130,12 @@ pub enum Command {
     Permissions(PermissionsArgs),
     /// Print the JSON Schema of a manifest, for editors
     Schema,
-    /// Say more about a finding's code
+    /// Say what a code of a finding or of the platform means, and the way out
     Explain(ExplainArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    Man(ManArgs),
 }
 
 /// Options of `plan`.
@@ -325,6 +329,44 @@ pub enum TrustSystem {
 /// Options of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// Such as P010; without it, all are listed
+    /// Such as P010 or FailedOperation, or how it begins; without it, all are listed
     pub code: Option<String>,
+    /// Language of the answer [default: by LC_ALL, LC_MESSAGES, LANG]
+    #[arg(long, value_name = "LANGUAGE")]
+    pub lang: Option<Language>,
+}
+
+/// Languages of explanations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl Language {
+    /// As it is typed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh",
+        }
+    }
+}
+
+/// Options of `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell; for bash: `source <(provision completions bash)`
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// Folder to write them into
+    #[arg(long, value_name = "DIR", default_value = "man")]
+    pub out: PathBuf,
 }

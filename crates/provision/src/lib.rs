@@ -12,6 +12,7 @@ mod commands;
 mod encode;
 pub mod error;
 pub mod formats;
+mod explanations;
 mod load;
 mod local_http;
 mod observe;
@@ -95,6 +96,8 @@ async fn carry_out(run: &mut Run, command: &Command, stop: &Stop) -> u8 {
         Command::Permissions(arguments) => commands::permissions::run(run, arguments),
         Command::Schema => commands::schema::run(run),
         Command::Explain(arguments) => commands::explain::run(run, arguments),
+        Command::Completions(arguments) => commands::completions::run(run, arguments),
+        Command::Man(arguments) => commands::completions::man(run, arguments),
     }
 }
 

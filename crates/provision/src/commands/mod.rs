@@ -1,6 +1,7 @@
 //! The commands: each gathers inputs, calls `plan`, and carries out or prints the answer. One file a command.
 
 pub(crate) mod apply;
+pub(crate) mod completions;
 pub(crate) mod drift;
 pub(crate) mod event;
 pub(crate) mod explain;
@@ -133,6 +134,11 @@ impl Run {
         }
         if let Some(help) = error.help() {
             text.push_str(&format!("\n{}: {help}", style.bold("help"), help = visible(&help)));
+        }
+        if let CommandError::Call { source, .. } = error
+            && let Some(code) = source.code().filter(|c| crate::explanations::is_known(c))
+        {
+            text.push_str(&format!("\n{}: `provision explain {code}` says more", style.bold("help")));
         }
         self.ui.complain(&text);
     }
