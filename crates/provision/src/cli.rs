@@ -106,6 +106,8 @@ pub enum Format {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start a project: a manifest, a function that works, and next steps
+    Init(InitArgs),
     /// Check the manifests; calls nothing
     Validate,
     /// Show what would change, exactly
@@ -324,6 +326,26 @@ pub enum TrustSystem {
     Github,
     /// GitLab CI.
     Gitlab,
+}
+
+/// Options of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// Folder to start in
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Such as mps-webhook; without it, a terminal is asked
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+    /// Name of the stack [default: the repository's name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Ask nothing: the first template, unless one is named
+    #[arg(short = 'y', long)]
+    pub yes: bool,
+    /// Show the templates and do nothing
+    #[arg(long)]
+    pub list: bool,
 }
 
 /// Options of `explain`.

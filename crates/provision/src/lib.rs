@@ -81,6 +81,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
 
 async fn carry_out(run: &mut Run, command: &Command, stop: &Stop) -> u8 {
     match command {
+        Command::Init(arguments) => commands::init::run(run, arguments),
         Command::Validate => commands::validate::run(run),
         Command::Plan(arguments) => commands::plan::run(run, arguments).await,
         Command::Apply(arguments) => {
