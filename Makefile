@@ -91,6 +91,7 @@ manifests: ## Validate manifests/ and plan them on an empty local cloud
 	$(HEADING) manifests
 	cargo build --locked --package provision
 	$(FAKE_KEY) $(TARGET)/debug/provision validate
+	$(TARGET)/debug/provision fmt --check
 	rm -rf target/check && mkdir -p target/check
 	cd target/check && $(FAKE_KEY) $(TARGET)/debug/provision plan --local --quiet --file ../../manifests
 

@@ -19,6 +19,7 @@ pub mod change;
 pub mod decide;
 pub mod desired;
 pub mod diagnostic;
+pub mod format;
 pub mod limits;
 pub mod manifest;
 pub mod mark;

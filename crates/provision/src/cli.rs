@@ -130,6 +130,8 @@ pub enum Command {
     Local(LocalArgs),
     /// Print the least CAM policies for plan and apply of these manifests; calls nothing
     Permissions(PermissionsArgs),
+    /// Put the keys of manifests into canonical order; comments stay
+    Fmt(FmtArgs),
     /// Print the JSON Schema of a manifest, for editors
     Schema,
     /// Say what a code of a finding or of the platform means, and the way out
@@ -346,6 +348,17 @@ pub struct InitArgs {
     /// Show the templates and do nothing
     #[arg(long)]
     pub list: bool,
+}
+
+/// Options of `fmt`.
+#[derive(Debug, Clone, Args)]
+pub struct FmtArgs {
+    /// Manifests, or folders of manifests; `-` reads standard input [default: manifests/]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write nothing; show the differences and exit with 1 if there are any
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Options of `explain`.

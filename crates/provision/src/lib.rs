@@ -11,8 +11,8 @@ pub mod cli;
 mod commands;
 mod encode;
 pub mod error;
-pub mod formats;
 mod explanations;
+pub mod formats;
 mod load;
 mod local_http;
 mod observe;
@@ -95,6 +95,7 @@ async fn carry_out(run: &mut Run, command: &Command, stop: &Stop) -> u8 {
         Command::Event(arguments) => commands::event::run(run, arguments).await,
         Command::Local(arguments) => commands::local::run(run, arguments).await,
         Command::Permissions(arguments) => commands::permissions::run(run, arguments),
+        Command::Fmt(arguments) => commands::fmt::run(run, arguments),
         Command::Schema => commands::schema::run(run),
         Command::Explain(arguments) => commands::explain::run(run, arguments),
         Command::Completions(arguments) => commands::completions::run(run, arguments),

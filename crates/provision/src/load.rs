@@ -163,7 +163,11 @@ fn named(global: &Global) -> Vec<PathBuf> {
     if global.file.is_empty() { vec![PathBuf::from("manifests")] } else { global.file.clone() }
 }
 
-fn manifest_files(global: &Global, folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
+/// The manifests that the options name, by default those of `manifests/`.
+///
+/// # Errors
+/// Folders that cannot be listed or hold no manifest.
+pub(crate) fn manifest_files(global: &Global, folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let mut files = Vec::new();
     for path in &named(global) {
         let full = folder.join(path);

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod drift;
 pub(crate) mod event;
 pub(crate) mod explain;
+pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod invoke;
 pub(crate) mod local;
