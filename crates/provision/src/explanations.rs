@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(name(look_up("FailedOperation.NeverHeardOf")), "family FailedOperation");
         assert_eq!(name(look_up("AuthFailure.Sig")), "2 codes");
         assert_eq!(name(look_up("SignatureExpired")), "nothing, AuthFailure.SignatureExpire");
-        assert_eq!(name(look_up("AuthFailur.SignatureExpire")), "nothing, AuthFailure.SignatureExpire");
+        assert_eq!(name(look_up("AuthFailures.SignatureExpire")), "nothing, AuthFailure.SignatureExpire");
         assert_eq!(name(look_up("")), "nothing, ");
         assert!(is_known("LimitExceeded.Anything") && !is_known("Nonsense"));
     }
