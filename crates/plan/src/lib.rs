@@ -33,6 +33,7 @@ pub mod progress;
 pub mod render;
 pub mod resource;
 pub mod schema;
+pub mod snapshot;
 pub mod source;
 pub mod step;
 pub mod syntax;

@@ -12,6 +12,7 @@ use crate::observed::{FunctionKey, Holder, Observed, ObservedFunction};
 use crate::order;
 use crate::resource::Origin;
 use crate::resource::trigger::{RawTrigger, TriggerKey};
+use crate::snapshot::{AsOf, NotCompared};
 
 /// What would change, in apply order.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,10 @@ pub struct Plan {
     pub unchanged: usize,
     /// What forbids applying it, or is worth knowing.
     pub findings: Vec<Diagnostic>,
+    /// From when its picture of the cloud is, when it was made from a snapshot; such a plan is never applied.
+    pub as_of: Option<AsOf>,
+    /// What a snapshot could not tell.
+    pub not_compared: Vec<NotCompared>,
     /// MPS event types whose holder must be found out first; planning again with the answer empties this.
     pub wanted_holders: BTreeSet<String>,
 }
@@ -45,6 +50,14 @@ pub struct Summary {
     pub delete: usize,
     /// As they should be.
     pub unchanged: usize,
+    /// Of which not everything could be compared, in a plan from a snapshot.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_compared: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Summary {
@@ -63,6 +76,7 @@ impl Summary {
             replace: self.replace + other.replace,
             delete: self.delete + other.delete,
             unchanged: self.unchanged + other.unchanged,
+            not_compared: self.not_compared + other.not_compared,
         }
     }
 }
@@ -78,6 +92,7 @@ impl Plan {
             replace: count(Action::Replace),
             delete: count(Action::Delete),
             unchanged: self.unchanged,
+            not_compared: self.not_compared.len(),
         }
     }
 
@@ -122,6 +137,7 @@ impl Plan {
         if targets.is_empty() {
             return;
         }
+        self.not_compared.retain(|n| targets.iter().any(|t| n.address.is_within(t)));
         let mut keep: BTreeSet<usize> =
             (0..self.changes.len()).filter(|i| targets.iter().any(|t| self.changes[*i].address.is_within(t))).collect();
         let mut queue: Vec<usize> = keep.iter().copied().collect();

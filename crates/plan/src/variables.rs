@@ -18,7 +18,16 @@ pub struct Given {
     pub region: Option<String>,
     /// The process environment, as far as it is UTF-8.
     pub environment: BTreeMap<String, String>,
+    /// Whether a value of [`OPTIONAL`] may be missing: what is not given is unknown then, not a finding.
+    pub may_be_missing: bool,
 }
+
+/// Keys whose values may be unknown: texts that no other part of a manifest depends on.
+pub const OPTIONAL: [&str; 7] =
+    ["environment", "argument", "description", "tags", "inline", "document", "trust_document"];
+
+/// What stands for a value that is not known. Never compared and never printed as a value.
+pub const UNKNOWN: &str = "unknown";
 
 /// One variable of the manifest, resolved.
 #[derive(Clone)]
@@ -36,6 +45,9 @@ pub struct Variables {
     secrets: BTreeSet<String>,
     /// Bytes that interpolation made so far.
     expanded: usize,
+    /// Whether values may be missing at all, and whether the place that is being read is one for them.
+    may_be_missing: bool,
+    optional: bool,
 }
 
 /// What may stand in an interpolation at this place.
@@ -100,6 +112,7 @@ impl Variables {
     /// Makes the environment available to `${env.*}` even when no variable is declared.
     pub(crate) fn set_environment(&mut self, given: &Given) {
         self.environment.clone_from(&given.environment);
+        self.may_be_missing = given.may_be_missing;
     }
 
     /// Whether a variable has this name.
@@ -119,6 +132,20 @@ impl Variables {
         &self.secrets
     }
 
+    /// The same for the value of a key, which may be one whose value may be missing.
+    pub(crate) fn interpolate_value(
+        &mut self,
+        key: &str,
+        node: &mut Node,
+        scope: Scope<'_>,
+        findings: &mut Vec<Diagnostic>,
+    ) {
+        let outside = self.optional;
+        self.optional |= self.may_be_missing && OPTIONAL.contains(&key);
+        self.interpolate(node, scope, findings);
+        self.optional = outside;
+    }
+
     /// Replaces interpolations in every scalar below `node`.
     pub(crate) fn interpolate(&mut self, node: &mut Node, scope: Scope<'_>, findings: &mut Vec<Diagnostic>) {
         let span = node.span;
@@ -134,7 +161,7 @@ impl Variables {
                                 .help("keys are plain text"),
                         );
                     }
-                    self.interpolate(value, scope, findings);
+                    self.interpolate_value(&key.text, value, scope, findings);
                 }
             }
             Value::Scalar { text, quoted } if text.contains("${") => match self.expand(text, scope) {
@@ -146,10 +173,15 @@ impl Variables {
                     *text = expanded;
                     node.taint = taint;
                 }
+                Err(finding) if self.optional && finding.code == Code::UnsetVariable => {
+                    UNKNOWN.clone_into(text);
+                    *quoted = true;
+                    node.taint = Taint { sensitive: true, interpolated: true, unknown: true };
+                }
                 Err(finding) => {
                     findings.push(finding.at(span));
                     node.value = Value::Null;
-                    node.taint = Taint { sensitive: true, interpolated: true };
+                    node.taint = Taint { sensitive: true, interpolated: true, unknown: false };
                 }
             },
             Value::Scalar { .. } => {}

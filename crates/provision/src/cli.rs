@@ -128,6 +128,8 @@ pub enum Command {
     Event(EventArgs),
     /// Serve the local cloud for SDKs, Terraform and other tools
     Local(LocalArgs),
+    /// Write what the cloud holds now, without its secrets, for plans that need no credentials
+    Snapshot(SnapshotArgs),
     /// Print the least CAM policies for plan and apply of these manifests; calls nothing
     Permissions(PermissionsArgs),
     /// Put the keys of manifests into canonical order; comments stay
@@ -151,6 +153,9 @@ pub struct PlanArgs {
     /// Save the plan, for `provision apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Plan against a picture that `provision snapshot` made: no credentials, no calls
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
     /// Plan the removal of everything the stack owns
     #[arg(long)]
     pub destroy: bool,
@@ -267,6 +272,14 @@ pub struct LocalArgs {
     /// Do not enforce quotas that can be raised on request
     #[arg(long)]
     pub no_quotas: bool,
+}
+
+/// Options of `snapshot`.
+#[derive(Debug, Clone, Args)]
+pub struct SnapshotArgs {
+    /// Where to write it [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Options of `permissions`.

@@ -94,6 +94,7 @@ async fn carry_out(run: &mut Run, command: &Command, stop: &Stop) -> u8 {
         Command::Logs(arguments) => commands::logs::run(run, arguments).await,
         Command::Event(arguments) => commands::event::run(run, arguments).await,
         Command::Local(arguments) => commands::local::run(run, arguments).await,
+        Command::Snapshot(arguments) => commands::snapshot::run(run, arguments).await,
         Command::Permissions(arguments) => commands::permissions::run(run, arguments),
         Command::Fmt(arguments) => commands::fmt::run(run, arguments),
         Command::Schema => commands::schema::run(run),

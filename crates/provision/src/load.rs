@@ -54,12 +54,21 @@ impl Loaded {
     }
 }
 
+/// Whether every value of a variable must be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// A missing one is a finding.
+    Needed,
+    /// Texts that nothing else depends on may be missing (`plan::variables::OPTIONAL`).
+    MayBeMissing,
+}
+
 /// Reads what the options name. Secrets become known to the filter before anything is printed.
 ///
 /// # Errors
 /// Wrong options, and folders that cannot be listed.
-pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets) -> Result<Loaded, CommandError> {
-    let given = variables(global, world)?;
+pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets, values: Values) -> Result<Loaded, CommandError> {
+    let given = Given { may_be_missing: values == Values::MayBeMissing, ..variables(global, world)? };
     let bucket = global.package_bucket.as_deref().filter(|name| !name.is_empty());
     let bucket = bucket.map(PackageBucket::named).transpose().map_err(|why| CommandError::Usage {
         message: format!("--package-bucket: {why}"),

@@ -50,7 +50,13 @@ impl Run {
         let none = Sources::default();
         let sources = loaded.map_or(&none, |l| &l.sources);
         let paths = paths(sources, &self.world.folder);
-        let as_of = if planned.is_empty() { String::new() } else { now() };
+        // A plan from a snapshot is as old as the snapshot, and the same whenever it is made.
+        let pictured = planned.iter().find_map(|p| p.plan.as_of.as_ref());
+        let as_of = match pictured {
+            Some(pictured) => pictured.time.clone(),
+            None if planned.is_empty() => String::new(),
+            None => now(),
+        };
         let key = self.key.clone();
         let report = Report {
             subject: match self.about {

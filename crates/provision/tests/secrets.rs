@@ -123,12 +123,21 @@ fn no_command_prints_or_writes_a_secret() {
     let [logs, _] = run(&project, &["logs", "hook"]);
     assert!(logs.stdout.contains("*** ***"), "the log is shown, without its secrets: {}{}", logs.stdout, logs.stderr);
     run(&project, &["drift"]);
+    let [snapshot, _] = run(&project, &["snapshot"]);
+    assert!(snapshot.stdout.contains("environment.ENV"), "names stand: {}", snapshot.stdout);
+    run(&project, &["snapshot", "--out", "snapshot.json"]);
+    let [offline, _] = run(&project, &["plan", "--snapshot", "snapshot.json"]);
+    assert!(offline.stdout.contains("not compared"), "{}", offline.stdout);
+    run(&project, &["permissions"]);
 
     // Secrets change, move and go away: before and after are both hidden.
     let renewed = project.with("ENV_SECRET", "zq7canary-renewed").with("ARGUMENT_SECRET", "zq7canary-renewed-too");
     renewed.edit("QUOTED: \"${var.quoted}\", ", "");
     let [changed, _] = run(&renewed, &["plan", "--detailed-exitcode"]);
     assert_eq!(changed.code, 2, "{}", changed.stdout);
+    // What is in the cloud still comes from values that nobody gives any more.
+    run(&renewed, &["snapshot", "--out", "older.json"]);
+    run(&renewed, &["plan", "--snapshot", "older.json"]);
     run(&renewed, &["apply", "--yes"]);
     run(&renewed, &["destroy", "--yes"]);
     assert_files_are_clean(renewed.folder.path());

@@ -11,7 +11,7 @@ pub use function::{configuration_digest, function, undeclared_function};
 pub use namespace::{namespace, undeclared_namespace};
 pub use policy::{policy, undeclared_policy};
 pub use role::{role, undeclared_role};
-pub use trigger::{TriggerPlace, trigger, undeclared_trigger, wants_holder};
+pub use trigger::{TriggerPlace, trigger, trigger_identity, undeclared_trigger, wants_holder};
 
 use std::collections::BTreeMap;
 

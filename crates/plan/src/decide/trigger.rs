@@ -27,14 +27,16 @@ pub struct TriggerPlace<'a> {
     pub replaced: bool,
 }
 
-fn mark_line(context: Context<'_>, function: &FunctionKey, trigger: &Trigger) -> Mark {
+/// The digest M of a trigger.
+#[must_use]
+pub fn trigger_identity(stack: &str, function: &FunctionKey, trigger: &Trigger) -> String {
     let key = trigger.key();
     let name = format!("{}/{}/{}", function.name, key.kind, key.key);
-    Mark {
-        identity: mark::identity(context.stack, &function.region, &function.namespace, &name),
-        code: None,
-        configuration: None,
-    }
+    mark::identity(stack, &function.region, &function.namespace, &name)
+}
+
+fn mark_line(context: Context<'_>, function: &FunctionKey, trigger: &Trigger) -> Mark {
+    Mark { identity: trigger_identity(context.stack, function, trigger), code: None, configuration: None }
 }
 
 /// The description that is sent, where the type keeps one.

@@ -295,6 +295,7 @@ fn note(path: &str, span: Span, node: &Node, noted: &mut Vec<Noted>) -> (bool, b
         Value::Null | Value::Scalar { .. } => {}
     }
     let shown = match tainted {
+        _ if node.taint.unknown => Shown::Unknown,
         (true, _) => Shown::Sensitive,
         (false, false) => Shown::Literal,
         (false, true) => Shown::Interpolated,

@@ -276,7 +276,10 @@ fn interpolate(
                     resource_scope(resource, stack.as_deref(), region.as_deref(), variables, findings);
                 }
             }
-            _ => variables.interpolate(node, Scope { stack: stack.as_deref(), region: region.as_deref() }, findings),
+            other => {
+                let scope = Scope { stack: stack.as_deref(), region: region.as_deref() };
+                variables.interpolate_value(other, node, scope, findings);
+            }
         }
     }
 }
@@ -301,7 +304,8 @@ fn resource_scope(
     }
     for (key, node) in settings.iter_mut() {
         if key.text != "name" && key.text != "region" {
-            variables.interpolate(node, Scope { stack, region: own_region.as_deref() }, findings);
+            let scope = Scope { stack, region: own_region.as_deref() };
+            variables.interpolate_value(&key.text, node, scope, findings);
         }
     }
 }

@@ -151,7 +151,10 @@ pub fn text(all: &[Shown], account: Option<&str>, provider: Option<(System, &Pro
                  let only the protected branch or environment use them",
             );
         } else if one.needs.contains_key("scf:GetFunction") {
-            note("scf:GetFunction answers with the values of environment variables: who holds this can read them");
+            note(
+                "scf:GetFunction answers with the values of environment variables: who holds this can read them;\n         \
+                 jobs that must not can plan from a snapshot",
+            );
         }
         out.push('\n');
         if let (Some(trust), Some((_, provider)), Some(account)) = (&one.trust, provider, account) {

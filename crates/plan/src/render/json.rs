@@ -29,14 +29,21 @@ pub fn diagnostic(finding: &Diagnostic, sources: &Sources) -> Json {
 /// One stack's plan.
 #[must_use]
 pub fn stack(plan: &Plan, sources: &Sources, key: &DigestKey) -> Json {
-    json!({
+    let mut stack = json!({
         "stack": plan.stack,
         "region": plan.region,
         "complete": plan.complete,
         "summary": plan.summary(),
         "changes": plan.changes.iter().map(|c| change(c, sources, key)).collect::<Vec<_>>(),
         "diagnostics": plan.findings.iter().map(|f| diagnostic(f, sources)).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(as_of) = &plan.as_of {
+        stack["as_of"] = json!({ "source": "snapshot", "time": as_of.time, "account": as_of.account });
+        let not_compared = plan.not_compared.iter();
+        stack["not_compared"] =
+            not_compared.map(|n| json!({ "address": n.address, "paths": n.paths, "reason": n.reason })).collect();
+    }
+    stack
 }
 
 fn change(change: &Change, sources: &Sources, key: &DigestKey) -> Json {

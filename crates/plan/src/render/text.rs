@@ -8,6 +8,7 @@ use crate::address::Kind;
 use crate::attributes::{AttributeChange, Side};
 use crate::change::{Action, Cause, Change};
 use crate::plan::{Plan, Summary};
+use crate::snapshot::NotCompared;
 
 /// The plan of one stack.
 #[must_use]
@@ -19,7 +20,12 @@ pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
         style.bold(&visible_line(&plan.stack)),
         if plan.region.is_empty() { String::new() } else { format!(" ({})", visible_line(&plan.region)) }
     ));
-    if plan.changes.is_empty() {
+    if let Some(as_of) = &plan.as_of {
+        let account = if as_of.account.is_empty() { String::new() } else { format!(", account {}", as_of.account) };
+        let line = format!("  as of {} (snapshot{account}); for reading, nothing is applied from it\n", as_of.time);
+        out.push_str(&style.yellow(&visible_line(&line)));
+    }
+    if plan.changes.is_empty() && plan.as_of.is_none() {
         let nothing = if plan.errors().next().is_some() {
             "nothing was decided: see the findings above"
         } else {
@@ -32,8 +38,14 @@ pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
         out.push('\n');
         one(change, plan, key, style, &mut out);
     }
+    if !plan.not_compared.is_empty() {
+        out.push('\n');
+    }
+    for one in &plan.not_compared {
+        not_compared(one, style, &mut out);
+    }
     out.push_str(&format!("\n{}\n", summary(plan, style)));
-    if !plan.complete {
+    if !plan.complete && plan.as_of.is_none() {
         out.push_str(&style.yellow("This plan is not complete: see the warnings.\n"));
     }
     out
@@ -57,7 +69,11 @@ fn counted(s: &Summary, style: Style) -> String {
     .map(|(_, text)| text)
     .collect();
     let parts = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
-    format!("{parts}; {} unchanged.", s.unchanged)
+    let rest = match s.not_compared {
+        0 => String::new(),
+        n => format!(", {n} not compared"),
+    };
+    format!("{parts}; {} unchanged{rest}.", s.unchanged)
 }
 
 /// What several stacks come to: `3 stacks: 2 to create, 1 to update; 30 unchanged.`
@@ -69,6 +85,14 @@ pub fn total<'a>(plans: impl IntoIterator<Item = &'a Plan>, style: Style) -> Str
         all = all.and(plan.summary());
     }
     format!("\n{} {}\n", style.bold(&format!("{stacks} stacks:")), counted(&all, style))
+}
+
+/// What a snapshot could not tell of a resource.
+fn not_compared(one: &NotCompared, style: Style, out: &mut String) {
+    let address = style.bold(&visible_line(one.address.as_str()));
+    let what = if one.paths.is_empty() { "not compared".to_owned() } else { one.paths.join(", ") };
+    let how = if one.paths.is_empty() { one.reason.to_owned() } else { format!("not compared: {}", one.reason) };
+    out.push_str(&format!("{} {address} {}  {}\n", style.yellow("?"), visible_line(&what), style.dim(&how)));
 }
 
 /// Account-wide resources first, then each function with its triggers, in apply order within each group.

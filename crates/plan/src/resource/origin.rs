@@ -25,6 +25,14 @@ pub enum Shown {
     Interpolated,
     /// It holds the value of a sensitive variable or of `${env.*}`.
     Sensitive,
+    /// It was not given, where that is allowed; to be treated as sensitive.
+    Unknown,
+}
+
+impl Shown {
+    fn is_hidden(self) -> bool {
+        matches!(self, Self::Sensitive | Self::Unknown)
+    }
 }
 
 /// Places of one file, sorted by path.
@@ -75,11 +83,10 @@ impl Origin {
     #[must_use]
     pub fn is_sensitive(&self, path: &str) -> bool {
         match self.place(path) {
-            Some(place) => place.shown == Shown::Sensitive,
+            Some(place) => place.shown.is_hidden(),
             // What stands below a sensitive value without a place of its own is part of it.
             None => self.places.iter().any(|(above, place)| {
-                place.shown == Shown::Sensitive
-                    && path.strip_prefix(above).is_some_and(|rest| rest.starts_with(['.', '[']))
+                place.shown.is_hidden() && path.strip_prefix(above).is_some_and(|rest| rest.starts_with(['.', '[']))
             }),
         }
     }
@@ -88,6 +95,29 @@ impl Origin {
     #[must_use]
     pub fn is_literal(&self, path: &str) -> bool {
         self.place(path).is_some_and(|place| place.shown == Shown::Literal)
+    }
+
+    /// Whether the value at `path`, or a part of it, was not given.
+    #[must_use]
+    pub fn is_unknown(&self, path: &str) -> bool {
+        let within = |below: &str| below.strip_prefix(path).is_some_and(|r| r.is_empty() || r.starts_with(['.', '[']));
+        self.places.iter().any(|(below, place)| place.shown == Shown::Unknown && within(below))
+    }
+
+    /// Whether what the manifest says at `path` stands there literally, or is left out there: then its value tells
+    /// nothing that the manifest and the documented defaults do not tell.
+    #[must_use]
+    pub fn is_open(&self, path: &str) -> bool {
+        let mut above = path;
+        loop {
+            if let Some(place) = self.place(above) {
+                return place.shown == Shown::Literal;
+            }
+            match above.rfind(['.', '[']) {
+                Some(at) => above = &above[..at],
+                None => return true,
+            }
+        }
     }
 
     /// The place of a value, for findings about what it says; else the place of its key.

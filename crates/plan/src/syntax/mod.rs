@@ -23,6 +23,8 @@ pub struct Taint {
     pub sensitive: bool,
     /// The text was put together from variables, so it does not stand literally in the manifest.
     pub interpolated: bool,
+    /// The text stands in for a value that was not given, where that is allowed.
+    pub unknown: bool,
 }
 
 /// One value of a manifest.

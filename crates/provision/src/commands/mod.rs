@@ -14,6 +14,7 @@ pub(crate) mod package;
 pub(crate) mod permissions;
 pub(crate) mod plan;
 pub(crate) mod schema;
+pub(crate) mod snapshot;
 pub(crate) mod validate;
 
 use std::borrow::Cow;
@@ -24,11 +25,12 @@ use ::plan::plan::Plan;
 use ::plan::render::guard::DigestKey;
 use ::plan::render::style::{visible, visible_line};
 use ::plan::render::{diagnostics, json};
+use ::plan::snapshot::Snapshot;
 use serde_json::{Value as Json, json};
 
 use crate::cli::{Format, Global};
 use crate::error::{CommandError, causes, findings_exit, worst};
-use crate::load::{self, Loaded};
+use crate::load::{self, Loaded, Values};
 use crate::observe;
 use crate::review::About;
 use crate::session::Session;
@@ -74,8 +76,8 @@ impl Run {
     }
 
     /// Reads the manifests. Findings are shown; errors among them end the command.
-    pub(crate) fn load(&mut self) -> Result<Loaded, u8> {
-        match load::load(&self.global, &self.world, &self.ui.secrets) {
+    fn load(&mut self, values: Values) -> Result<Loaded, u8> {
+        match load::load(&self.global, &self.world, &self.ui.secrets, values) {
             Ok(loaded) => Ok(loaded),
             Err(error) => Err(self.fail(&error, None, &[])),
         }
@@ -83,7 +85,12 @@ impl Run {
 
     /// Reads the manifests and stops at errors.
     pub(crate) fn load_valid(&mut self) -> Result<Loaded, u8> {
-        let loaded = self.load()?;
+        self.load_valid_with(Values::Needed)
+    }
+
+    /// The same, for a command that can do without some values of variables.
+    pub(crate) fn load_valid_with(&mut self, values: Values) -> Result<Loaded, u8> {
+        let loaded = self.load(values)?;
         if loaded.errors() > 0 {
             let error = CommandError::Findings { count: loaded.errors() };
             return Err(self.fail(&error, Some(&loaded), &[]));
@@ -171,29 +178,56 @@ impl Run {
         }))
         .await?;
         let mut planned = planned;
-        if self.is_review() {
-            // Markup spells some characters otherwise, which the filter of output would not know again.
-            for plan in planned.iter_mut().map(|p| &mut p.plan) {
-                let filter = |text: &mut String| *text = self.ui.secrets.filter(text);
-                plan.changes.iter_mut().for_each(|c| filter(&mut c.reason));
-                plan.findings.iter_mut().for_each(|f| {
-                    filter(&mut f.message);
-                    f.help.iter_mut().for_each(filter);
-                });
-            }
+        self.hide_in_reports(&mut planned);
+        known_targets(&targets, loaded, &planned)?;
+        Ok(planned)
+    }
+
+    /// Markup spells some characters otherwise, which the filter of output would not know again.
+    fn hide_in_reports(&self, planned: &mut [Planned]) {
+        if !self.is_review() {
+            return;
         }
-        for target in &targets {
-            let known = planned.iter().any(|p| {
-                p.plan.changes.iter().any(|c| c.address.is_within(target))
-                    || loaded.stacks.iter().any(|s| addresses(&s.stack).iter().any(|a| a == target))
+        for plan in planned.iter_mut().map(|p| &mut p.plan) {
+            let filter = |text: &mut String| *text = self.ui.secrets.filter(text);
+            plan.changes.iter_mut().for_each(|c| filter(&mut c.reason));
+            plan.findings.iter_mut().for_each(|f| {
+                filter(&mut f.message);
+                f.help.iter_mut().for_each(filter);
             });
-            if !known {
-                return Err(CommandError::Usage {
-                    message: format!("no resource has the address `{target}`"),
-                    help: Some("addresses look like function.NAME; `provision plan` lists them".to_owned()),
-                });
-            }
         }
+    }
+
+    /// Plans every stack from a snapshot. Calls nothing.
+    pub(crate) fn plan_from(
+        &self,
+        snapshot: &Snapshot,
+        loaded: &Loaded,
+        destroy: bool,
+    ) -> Result<Vec<Planned>, CommandError> {
+        let targets = &self.global.target;
+        let guard = self.world.variable("PROVISION_ACCOUNT");
+        let mut planned: Vec<Planned> = loaded
+            .stacks
+            .iter()
+            .enumerate()
+            .map(|(index, loaded)| {
+                let wanted = if destroy { loaded.stack.emptied() } else { loaded.stack.clone() };
+                let mut plan = ::plan::snapshot::plan(&wanted, snapshot);
+                let account = plan.as_of.as_ref().map(|a| a.account.clone()).unwrap_or_default();
+                let observed = Observed { account, ..Observed::default() };
+                if let Some(finding) = wrong_account(&loaded.stack, guard, &observed)
+                    && !observed.account.is_empty()
+                {
+                    plan.changes.clear();
+                    plan.findings.push(finding);
+                }
+                plan.keep_targets(targets);
+                Planned { index, observed, plan }
+            })
+            .collect();
+        self.hide_in_reports(&mut planned);
+        known_targets(targets, loaded, &planned)?;
         Ok(planned)
     }
 
@@ -206,6 +240,23 @@ impl Run {
 /// What a command wants of a stack: all that it declares, or, to destroy it, nothing.
 pub(crate) fn wanted(stack: &::plan::desired::Stack, destroy: bool) -> Cow<'_, ::plan::desired::Stack> {
     if destroy { Cow::Owned(stack.emptied()) } else { Cow::Borrowed(stack) }
+}
+
+/// A target that nothing answers to is a slip.
+fn known_targets(targets: &[String], loaded: &Loaded, planned: &[Planned]) -> Result<(), CommandError> {
+    for target in targets {
+        let known = planned.iter().any(|p| {
+            p.plan.changes.iter().any(|c| c.address.is_within(target))
+                || loaded.stacks.iter().any(|s| addresses(&s.stack).iter().any(|a| a == target))
+        });
+        if !known {
+            return Err(CommandError::Usage {
+                message: format!("no resource has the address `{target}`"),
+                help: Some("addresses look like function.NAME; `provision plan` lists them".to_owned()),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn addresses(stack: &::plan::desired::Stack) -> Vec<String> {

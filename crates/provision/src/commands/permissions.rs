@@ -10,11 +10,11 @@ use plan::permissions::{Purpose, needs};
 use super::Run;
 use crate::cli::{self, PermissionsArgs, TrustSystem};
 use crate::error::{CommandError, exit};
-use crate::load::Loaded;
+use crate::load::{Loaded, Values};
 
 /// Runs it.
 pub(crate) fn run(run: &mut Run, arguments: &PermissionsArgs) -> u8 {
-    let loaded = match run.load_valid() {
+    let loaded = match run.load_valid_with(Values::MayBeMissing) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };

@@ -1,5 +1,7 @@
 //! `provision plan`: what would change, exactly. Writes nothing, builds nothing.
 
+use std::path::Path;
+
 use plan::diagnostic::{Code, Diagnostic};
 use plan::render::style::visible_line;
 use plan::render::{diagnostics, json, text};
@@ -8,13 +10,16 @@ use serde_json::{Value as Json, json};
 use super::apply::delete_limit;
 use super::{Planned, Run, refusal};
 use crate::cli::PlanArgs;
-use crate::error::{exit, worst};
-use crate::load::Loaded;
+use crate::error::{CommandError, exit, worst};
+use crate::load::{Loaded, Values};
 use crate::plan_file::PlanFile;
 
 /// Runs it.
 pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
     run.global.changed_since.clone_from(&arguments.changed_since);
+    if let Some(path) = &arguments.snapshot {
+        return from_snapshot(run, arguments, path);
+    }
     let loaded = match run.load_valid() {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -53,6 +58,35 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
         run.ui.say(&format!("saved; carry it out with `provision apply {}`", path.display()));
     }
     run.plan_outputs(&loaded, &planned, saved.as_deref());
+    let pending = arguments.detailed_exitcode && planned.iter().any(|p| !p.plan.is_empty());
+    worst([Run::findings_code(&planned), if pending { exit::PENDING } else { exit::DONE }])
+}
+
+/// The same from a file: no session, no credentials, and nothing to be applied afterwards.
+fn from_snapshot(run: &mut Run, arguments: &PlanArgs, path: &Path) -> u8 {
+    if arguments.out.is_some() {
+        let error = CommandError::Usage {
+            message: "a plan from a snapshot cannot be saved".to_owned(),
+            help: Some("leave out --out; what can be applied is planned against the cloud".to_owned()),
+        };
+        return run.fail(&error, None, &[]);
+    }
+    let loaded = match run.load_valid_with(Values::MayBeMissing) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let planned = super::snapshot::read(&run.world.folder.join(path))
+        .and_then(|snapshot| run.plan_from(&snapshot, &loaded, arguments.destroy))
+        .and_then(|planned| Ok((planned, delete_limit(run, arguments.max_deletes.as_deref(), arguments.destroy)?)));
+    let (mut planned, limit) = match planned {
+        Ok(planned) => planned,
+        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+    };
+    for one in &mut planned {
+        warn_of_deletes(one, limit);
+    }
+    show(run, &loaded, &planned);
+    run.plan_outputs(&loaded, &planned, None);
     let pending = arguments.detailed_exitcode && planned.iter().any(|p| !p.plan.is_empty());
     worst([Run::findings_code(&planned), if pending { exit::PENDING } else { exit::DONE }])
 }

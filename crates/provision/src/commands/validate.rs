@@ -12,7 +12,7 @@ use crate::load::{self, Loaded};
 
 /// Runs it.
 pub(crate) fn run(run: &mut Run) -> u8 {
-    let loaded = match load::load(&run.global, &run.world, &run.ui.secrets) {
+    let loaded = match load::load(&run.global, &run.world, &run.ui.secrets, load::Values::Needed) {
         Ok(loaded) => loaded,
         Err(error) => {
             if run.is_json() {

@@ -11,6 +11,7 @@ pub mod escape;
 mod findings;
 mod graph;
 mod outcomes;
+mod snapshot;
 
 use super::report::{Report, StackReport, Subject};
 use super::risk::{self, Risk};
@@ -124,7 +125,7 @@ fn risk_line(report: &Report<'_>) -> String {
 fn stack(one: &StackReport<'_>, pieces: &[Piece], graph: Option<&str>, frame: bool) -> String {
     let plan = one.plan;
     let mut out = format!("### Stack {}: {}\n\n", place(plan), counts(&plan.summary()));
-    if !plan.complete {
+    if !plan.complete && plan.as_of.is_none() {
         out.push_str("**Not everything was looked at**: see the warnings above.\n\n");
     }
     if frame || pieces.iter().any(|p| p.level >= Level::Row) {
@@ -169,14 +170,16 @@ fn unchanged(report: &Report<'_>) -> String {
         let names: Vec<String> = stacks.iter().take(NAMED).map(|s| place(s.plan)).collect();
         let more = if stacks.len() > NAMED { format!(" and {} more", stacks.len() - NAMED) } else { String::new() };
         let resources: usize = stacks.iter().map(|s| s.plan.unchanged).sum();
-        format!("{what}: {}{more} ({resources} resource{}).\n\n", names.join(", "), plural(resources))
+        let not_compared: usize = stacks.iter().map(|s| s.plan.not_compared.len()).sum();
+        let rest = if not_compared == 0 { String::new() } else { format!(", {not_compared} not compared") };
+        format!("{what}: {}{more} ({resources} resource{}{rest}).\n\n", names.join(", "), plural(resources))
     };
     line("Nothing was decided, see the findings above", &undecided) + &line("Without changes", &same)
 }
 
-/// When and where, and what was not planned.
+/// When and where, and what was not planned or compared.
 fn tail(report: &Report<'_>) -> String {
-    let mut out = String::new();
+    let mut out = snapshot::section(report);
     for note in report.notes.iter().take(NAMED) {
         out.push_str(&format!("- Not planned: {}\n", prose(note)));
     }
