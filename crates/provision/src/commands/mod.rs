@@ -212,7 +212,7 @@ impl Run {
             .iter()
             .enumerate()
             .map(|(index, loaded)| {
-                let wanted = if destroy { loaded.stack.emptied() } else { loaded.stack.clone() };
+                let wanted = wanted(&loaded.stack, destroy);
                 let mut plan = ::plan::snapshot::plan(&wanted, snapshot);
                 let account = plan.as_of.as_ref().map(|a| a.account.clone()).unwrap_or_default();
                 let observed = Observed { account, ..Observed::default() };
