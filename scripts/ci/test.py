@@ -498,6 +498,16 @@ class PullRequest(Scratch):
             self.assertIn("failed", services.comments[0]["body"])
             self.assertNotIn("512", services.comments[0]["body"])
 
+    def test_a_fork_plans_against_the_snapshot_without_keys_or_secrets(self):
+        self.bring_up()
+        snapshot = self.job("snapshot", secrets=False, snapshot="provision-snapshot.json").folder / "provision-snapshot.json"
+        self.assert_no_secret(snapshot.read_text())
+        self.edit("memory: 128", "memory: 256")
+        fork = {"secrets": False, "cloud": False, "snapshot": "provision-snapshot.json"}
+        plan = self.job("plan", [(snapshot, "provision-snapshot.json")], **fork)
+        self.assertEqual((plan.outputs["changes"], plan.outputs["update"]), ("1", "1"))
+        self.assertIn("Not compared (1 resource)", plan.summary)
+
     def test_drift_fails_the_scheduled_job(self):
         self.bring_up()
         self.assertEqual(self.job("drift").outputs["exit-code"], "0")
