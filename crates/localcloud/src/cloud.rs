@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::auth::{Caller, Key, KeyRing, Signed, verify};
 use crate::calls::{CallSeen, Calls};
 use crate::definition;
-use crate::fault::{Effect, FaultPlayer, Picked};
+use crate::delivery::{self, Delivery};
+use crate::fault::{Effect, FaultPlayer, Faults, Picked};
 use crate::options::Options;
 use crate::rates::Rates;
 use crate::refusal::{Answer, Refusal, refuse};
@@ -31,7 +32,7 @@ pub(crate) struct Cloud {
     previous: Mutex<Option<State>>,
     store: Mutex<Option<Store>>,
     rates: Mutex<Rates>,
-    faults: Option<FaultPlayer>,
+    faults: Mutex<Option<FaultPlayer>>,
     keys: HashMap<String, String>,
     pub(crate) runner: Runner,
     pub(crate) wecom: Wecom,
@@ -43,21 +44,6 @@ pub(crate) struct Request<'a> {
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
-}
-
-/// What to do with the connection instead of, or with, the plain answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// The answer as it is.
-    Plain,
-    /// No answer: close the connection.
-    Close,
-    /// Half of the answer, then close.
-    Truncated,
-    /// The answer under another content type.
-    ContentType(String),
-    /// This status with a page instead of the answer.
-    Status(u16),
 }
 
 /// Milliseconds since the Unix epoch.
@@ -80,7 +66,7 @@ impl Cloud {
             previous: Mutex::new(None),
             store: Mutex::new(store),
             rates: Mutex::new(Rates::default()),
-            faults: options.faults.clone().map(FaultPlayer::new),
+            faults: Mutex::new(options.faults.clone().map(FaultPlayer::new)),
             keys: local.into_iter().chain(options.keys.iter().cloned()).collect(),
             runner: Runner::new(run_folder(&options)),
             wecom: Wecom::default(),
@@ -111,14 +97,12 @@ impl Cloud {
                 let (answer, delivery) = self.play(call, caller).await;
                 (service, answer, delivery)
             }
-            Err((service, refusal)) => (service, Err(refusal), Delivery::Plain),
+            Err((service, refusal)) => (service, Err(refusal), Delivery::default()),
         };
-        let outcome = match (&answer, &delivery) {
-            (_, Delivery::Close | Delivery::Truncated) => "lost".to_owned(),
-            (_, Delivery::Status(status)) => status.to_string(),
-            (Ok(_), _) => "ok".to_owned(),
-            (Err(refusal), _) => refusal.code.to_string(),
-        };
+        let outcome = delivery.outcome().unwrap_or_else(|| match &answer {
+            Ok(_) => "ok".to_owned(),
+            Err(refusal) => refusal.code.to_string(),
+        });
         self.calls.note(CallSeen { service, action: incoming.action, region: incoming.region, outcome });
         (answer, delivery)
     }
@@ -153,42 +137,66 @@ impl Cloud {
     /// Carries a call out with whatever faults apply to it.
     async fn play(self: &Arc<Self>, mut call: Call, caller: Caller) -> (Answer, Delivery) {
         let mut context = self.context(caller);
-        let mut delivery = Delivery::Plain;
-        let mut stale = false;
+        let mut delivery = Delivery::default();
+        let (mut stale, mut times) = (false, 1);
+        let mut refused_after = None;
+        let mut rewrites = Vec::new();
         for effect in self.effects(&call) {
-            match effect {
-                Effect::Refuse { code, message } => return (refuse(code, message), delivery),
-                Effect::Throttle => {
+            match delivery.take(effect) {
+                Some(Effect::Refuse { code, message }) => return (refuse(code, message), delivery),
+                Some(Effect::RefuseAfter { code, message }) => refused_after = Some(Refusal::new(code, message)),
+                Some(Effect::Throttle) => {
                     let message = format!("action {} is limited; try again later", call.action);
                     return (refuse("RequestLimitExceeded", message), delivery);
                 }
-                Effect::HttpStatus(status) => return (Ok(Map::new()), Delivery::Status(status)),
-                Effect::DropBefore => return (Ok(Map::new()), Delivery::Close),
-                Effect::LoseAnswer => delivery = Delivery::Close,
-                Effect::Truncate => delivery = Delivery::Truncated,
-                Effect::ContentType(kind) => delivery = Delivery::ContentType(kind),
-                Effect::Delay { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
-                Effect::Stale => stale = true,
-                Effect::StayPending { reads, ms } => context.hold = Some(Hold { reads, ms }),
-                Effect::Ignore { members } => call.members.retain(|member, _| !members.contains(member)),
+                Some(Effect::Rewrite { set, remove }) => rewrites.push((set, remove)),
+                Some(Effect::Twice) => times = 2,
+                Some(Effect::Delay { ms }) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                Some(Effect::Stale) => stale = true,
+                Some(Effect::StayPending { reads, ms }) => context.hold = Some(Hold { reads, ms }),
+                Some(Effect::Ignore { members }) => call.members.retain(|member, _| !members.contains(member)),
+                Some(_) | None => {}
             }
         }
-        context.now_ms = now_ms();
+        if delivery.undone {
+            return (Ok(Map::new()), delivery);
+        }
+        let mut answer = Ok(Map::new());
+        for _ in 0..times {
+            context.now_ms = now_ms();
+            answer = self.carry_out_as_of(&call, &context, stale).await;
+        }
+        if let Ok(members) = &mut answer {
+            for (set, remove) in rewrites {
+                delivery::rewrite(members, set, &remove);
+            }
+        }
+        (refused_after.map_or(answer, Err), delivery)
+    }
+
+    /// Plays other faults from now on; none with `None`.
+    pub(crate) fn set_faults(&self, faults: Option<Faults>) {
+        *lock(&self.faults) = faults.map(FaultPlayer::new);
+    }
+
+    /// Carries a call out, on the state before the latest write if it is to be stale.
+    async fn carry_out_as_of(self: &Arc<Self>, call: &Call, context: &Context, stale: bool) -> Answer {
         if stale {
             let mut previous = lock(&self.previous);
             let mut copy = previous.clone().unwrap_or_else(|| lock(&self.state).clone());
-            let answer = copy.execute(&call, &context);
+            let answer = copy.execute(call, context);
             *previous = Some(copy);
-            return (answer, delivery);
+            return answer;
         }
-        if runner::is_about_runs(&call) {
-            return (self.about_runs(&call, &context).await, delivery);
+        if runner::is_about_runs(call) {
+            return self.about_runs(call, context).await;
         }
-        (self.carry_out(&call, &context).await, delivery)
+        self.carry_out(call, context).await
     }
 
     pub(crate) fn effects(&self, call: &Call) -> Vec<Effect> {
-        let Some(faults) = &self.faults else { return Vec::new() };
+        let faults = lock(&self.faults);
+        let Some(faults) = &*faults else { return Vec::new() };
         let name = ["FunctionName", "RoleName", "AttachRoleName"]
             .into_iter()
             .find_map(|member| call.members.get(member).and_then(Value::as_str))
@@ -198,7 +206,7 @@ impl Cloud {
 
     async fn carry_out(&self, call: &Call, context: &Context) -> Answer {
         self.change(|state| {
-            if self.options.faults.as_ref().is_some_and(crate::fault::Faults::plays_stale) && is_write(&call.action) {
+            if is_write(&call.action) && lock(&self.faults).as_ref().is_some_and(FaultPlayer::plays_stale) {
                 *lock(&self.previous) = Some(state.clone());
             }
             state.execute(call, context)

@@ -37,6 +37,12 @@ static DEFINITIONS: LazyLock<HashMap<&'static str, Definition>> = LazyLock::new(
     .collect()
 });
 
+/// Names of the served actions: of one service, or of all.
+pub(crate) fn actions(service: Option<&str>) -> impl Iterator<Item = &'static str> {
+    let asked = DEFINITIONS.iter().filter(move |(name, _)| service.is_none_or(|service| service == **name));
+    asked.flat_map(|(_, definition)| definition.actions.keys().map(String::as_str))
+}
+
 /// Where a call's members came from, which decides how strict their types are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {

@@ -1,11 +1,15 @@
-//! Faults on demand: rules that pick calls, and what goes wrong with those. Deciding only; `http` carries
-//! the effects out.
+//! Faults on demand: rules that pick calls, and what goes wrong with those. Deciding only: `cloud` carries the
+//! effects on calls out, `delivery` those on answers. Users read about both in `docs/faults.md`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
+
+use crate::{cos, definition};
 
 /// A list of rules, as `--faults FILE` holds it (TOML or JSON):
 ///
@@ -97,6 +101,28 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Why the rule can never apply, if it cannot.
+    fn never(&self) -> Option<String> {
+        let action = self.action.as_deref().unwrap_or("*");
+        let picks = |known: &str| action.strip_suffix('*').map_or(known == action, |start| known.starts_with(start));
+        let objects = self.service.as_deref().is_none_or(|service| service == "cos");
+        let objects = cos::ACTIONS.into_iter().filter(|_| objects);
+        if !definition::actions(self.service.as_deref()).chain(objects).any(picks) {
+            let service = self.service.as_deref().unwrap_or("any service");
+            return Some(format!("no action of {service} that is served here is called `{action}`"));
+        }
+        let probability = self.probability.unwrap_or(1.0);
+        match (self.nth, self.times) {
+            (Some(0), _) => Some("`nth` counts from 1".to_owned()),
+            (_, Some(0)) => Some("`times = 0` picks no call".to_owned()),
+            (Some(nth), Some(times)) if nth > times => Some(format!("call {nth} is not among the first {times}")),
+            _ if probability > 0.0 && probability <= 1.0 => None,
+            _ => Some("`probability` lies above 0 and goes up to 1".to_owned()),
+        }
+    }
+}
+
 /// What goes wrong with a call.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -110,18 +136,66 @@ pub enum Effect {
         #[serde(default)]
         message: String,
     },
+    /// Applied, and refused all the same: a service that failed behind the change.
+    RefuseAfter {
+        /// Code of the refusal.
+        code: String,
+        /// Its message.
+        #[serde(default)]
+        message: String,
+    },
     /// Refused with `RequestLimitExceeded`; nothing is applied.
     Throttle,
     /// Answered with this HTTP status and a page that is no JSON; nothing is applied.
     HttpStatus(u16),
+    /// Answered with a page by a gateway in front of the service.
+    Gateway {
+        /// HTTP status.
+        status: u16,
+        /// Whether the service did its work before.
+        #[serde(default)]
+        applied: bool,
+        /// Seconds for a `Retry-After` header; `None` sends none.
+        #[serde(default)]
+        retry_after: Option<u64>,
+    },
     /// Applied, then the connection closes without an answer.
     LoseAnswer,
     /// The connection closes; nothing is applied.
     DropBefore,
+    /// No byte of an answer comes for so long; then the connection closes.
+    Hang {
+        /// Milliseconds.
+        ms: u64,
+        /// Whether the service did its work before.
+        #[serde(default)]
+        applied: bool,
+    },
     /// Applied; the answer ends in the middle and the connection closes.
     Truncate,
+    /// Applied; the answer comes in small pieces.
+    Trickle {
+        /// Milliseconds from the first piece to the last.
+        ms: u64,
+    },
     /// Applied; the answer claims this content type.
     ContentType(String),
+    /// Applied; the answer's text is this one, with status 200: a page, nothing at all, half a sentence.
+    Body(String),
+    /// Applied; the answer's text comes twice in one body.
+    Double,
+    /// Applied; members of the answer say something else, or are missing. Members below others are named with
+    /// dots, elements of lists by number: `Functions.0.Status`.
+    Rewrite {
+        /// New values.
+        #[serde(default)]
+        set: BTreeMap<String, Value>,
+        /// Names of members that are left out.
+        #[serde(default)]
+        remove: Vec<String>,
+    },
+    /// Applied twice, as by a gateway that repeats; the second answer comes back.
+    Twice,
     /// The call takes so many milliseconds more.
     Delay {
         /// Milliseconds.
@@ -165,6 +239,16 @@ pub enum FaultsError {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A rule can never apply.
+    #[error("rule {number} of {path} never applies: {why}")]
+    Never {
+        /// The file.
+        path: String,
+        /// Which rule, counted from 1.
+        number: usize,
+        /// Why it never applies.
+        why: String,
+    },
 }
 
 impl Faults {
@@ -177,7 +261,8 @@ impl Faults {
     /// Reads a file: TOML, or JSON when its name ends in `.json`.
     ///
     /// # Errors
-    /// When the file cannot be read or holds something else than rules.
+    /// When the file cannot be read, holds something else than rules, or a rule that can never apply: a rehearsal
+    /// in which nothing goes wrong by mistake would prove the wrong thing.
     pub fn load(path: &Path) -> Result<Self, FaultsError> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|source| FaultsError::Read { path: name.clone(), source })?;
@@ -187,11 +272,11 @@ impl Faults {
             } else {
                 toml::from_str(&text).map_err(Into::into)
             };
-        parsed.map_err(|source| FaultsError::Parse { path: name, source })
-    }
-
-    pub(crate) fn plays_stale(&self) -> bool {
-        self.rules.iter().any(|rule| rule.effect == Effect::Stale)
+        let faults = parsed.map_err(|source| FaultsError::Parse { path: name.clone(), source })?;
+        match faults.rules.iter().zip(1..).find_map(|(rule, number)| Some((number, rule.never()?))) {
+            Some((number, why)) => Err(FaultsError::Never { path: name, number, why }),
+            None => Ok(faults),
+        }
     }
 }
 
@@ -213,6 +298,11 @@ impl FaultPlayer {
     pub(crate) fn new(faults: Faults) -> Self {
         let counts = vec![0; faults.rules.len()];
         Self { progress: Mutex::new((fastrand::Rng::with_seed(faults.seed), counts)), faults }
+    }
+
+    /// Whether a stale answer may be asked for, so that the state before a write must be kept.
+    pub(crate) fn plays_stale(&self) -> bool {
+        self.faults.rules.iter().any(|rule| rule.effect == Effect::Stale)
     }
 
     /// Effects on a call, in the order of the rules.

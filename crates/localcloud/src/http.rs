@@ -1,42 +1,32 @@
 //! HTTP in and out: connections, bodies, the answer's envelope, and the few paths beside the API. Decides
 //! nothing about a call.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::cloud::{self, Cloud, Delivery};
+use crate::cloud::{self, Cloud};
 use crate::cos;
+use crate::delivery::{AnswerBody, Closed, json_response, page};
 use crate::refusal::{Answer, Members, Refusal, refuse};
 use crate::request::MAX_BODY;
 use crate::state::uuid;
 use crate::url;
 
-/// Official SDKs compare this header for equality: no charset.
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
 /// Bytes of a request that are read at most before its connection is closed.
 const MAX_DRAINED: usize = 20 * MAX_BODY;
-
-/// A fault closed the connection.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection was closed by a fault")]
-pub(crate) struct Closed;
 
 /// Accepts connections until `stop` changes or is dropped; then lets running calls end.
 pub(crate) async fn serve(cloud: Arc<Cloud>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
@@ -86,7 +76,11 @@ async fn respond(
     if let Some(place) = cos::route(&head) {
         let body = read(body, cos::MAX_BODY).await?;
         let (reply, delivery) = cos::respond(&cloud, &place, &head, body).await;
-        return object(reply, delivery);
+        // An answer of COS is no envelope: status and headers say what happened.
+        let mut response = Response::new(reply.body);
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers;
+        return delivery.deliver(response).await;
     }
     if let Some(routed) = url::route(&cloud, &head) {
         let body = read(body, MAX_BODY).await?;
@@ -115,46 +109,7 @@ async fn respond(
         body: &body,
     };
     let (answer, delivery) = cloud.answer(&request).await;
-    match delivery {
-        Delivery::Plain => Ok(enveloped(answer)),
-        Delivery::Close => Err(Closed),
-        Delivery::Truncated => Ok(truncated(enveloped_text(answer))),
-        Delivery::ContentType(kind) => {
-            let mut response = enveloped(answer);
-            if let Ok(kind) = HeaderValue::try_from(kind) {
-                response.headers_mut().insert(CONTENT_TYPE, kind);
-            }
-            Ok(response)
-        }
-        Delivery::Status(status) => Ok(page(status, "<html><body>a fault of the local cloud</body></html>".into())),
-    }
-}
-
-/// An answer of COS, which is no envelope: status and headers say what happened.
-fn object(reply: cos::Reply, delivery: Delivery) -> Result<Response<AnswerBody>, Closed> {
-    let mut response = Response::new(AnswerBody::Whole(Full::new(reply.body.clone())));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
-    match delivery {
-        Delivery::Plain => {}
-        Delivery::Close => return Err(Closed),
-        Delivery::Status(status) => {
-            return Ok(page(status, "<html><body>a fault of the local cloud</body></html>".into()));
-        }
-        Delivery::ContentType(kind) => {
-            if let Ok(kind) = HeaderValue::try_from(kind) {
-                response.headers_mut().insert(CONTENT_TYPE, kind);
-            }
-        }
-        // Without a body there is nothing to cut off but the connection.
-        Delivery::Truncated if reply.body.is_empty() => return Err(Closed),
-        Delivery::Truncated => {
-            let length = reply.body.len();
-            response.headers_mut().insert(CONTENT_LENGTH, length.into());
-            *response.body_mut() = AnswerBody::Half(Some(reply.body.slice(..length / 2)));
-        }
-    }
-    Ok(response)
+    delivery.deliver(json_response(enveloped_text(answer))).await
 }
 
 /// A request's body, or `None` when it is too large. One that is too large is still taken off the line: a
@@ -204,22 +159,11 @@ async fn local(cloud: &Arc<Cloud>, peer: SocketAddr, path: &str, body: &[u8]) ->
 }
 
 fn json_text(value: &Value) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::whole(value.to_string().into()));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
-}
-
-fn page(status: u16, text: String) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::whole(text.into()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    response
+    json_response(value.to_string()).map(AnswerBody::whole)
 }
 
 fn enveloped(answer: Answer) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::whole(enveloped_text(answer).into()));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
+    json_response(enveloped_text(answer)).map(AnswerBody::whole)
 }
 
 /// `{"Response": {...}}` with a request id, for success and refusal alike.
@@ -234,45 +178,4 @@ fn enveloped_text(answer: Answer) -> String {
     };
     response.insert("RequestId".to_owned(), uuid().into());
     json!({"Response": Value::Object(response)}).to_string()
-}
-
-/// Promises the whole answer and brings half of it.
-fn truncated(text: String) -> Response<AnswerBody> {
-    let length = text.len();
-    let half = Bytes::from(text).slice(..length / 2);
-    let mut response = Response::new(AnswerBody::Half(Some(half)));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response.headers_mut().insert(CONTENT_LENGTH, length.into());
-    response
-}
-
-/// An answer's body: whole, or cut off.
-pub(crate) enum AnswerBody {
-    Whole(Full<Bytes>),
-    Half(Option<Bytes>),
-}
-
-impl AnswerBody {
-    fn whole(bytes: Bytes) -> Self {
-        Self::Whole(Full::new(bytes))
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = Closed;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
-        match &mut *self {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never: Infallible| match never {}),
-            Self::Half(half) => Poll::Ready(Some(half.take().map(Frame::data).ok_or(Closed))),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::Half(_) => SizeHint::default(),
-        }
-    }
 }

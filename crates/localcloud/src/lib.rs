@@ -5,7 +5,8 @@
 //!
 //! - `http`: connections, bodies, the answer's envelope;
 //! - `cloud`: one call from arrival to answer, through `auth` (TC3 verification), `request` (body or query
-//!   to members), `definition` (members against the published definitions), `rates`, `fault`;
+//!   to members), `definition` (members against the published definitions), `rates`, `fault`,
+//!   `delivery` (what becomes of the answer);
 //! - `state`: the pretend cloud itself, a call in and an answer out, without HTTP or clock;
 //! - `store`: what changed, into one redb file;
 //! - `runner`: functions as contained child processes, asynchronous events, timers;
@@ -30,6 +31,7 @@ mod calls;
 mod cloud;
 mod cos;
 mod definition;
+mod delivery;
 mod encoding;
 mod error;
 mod fault;
@@ -114,6 +116,11 @@ impl LocalCloud {
     #[must_use]
     pub fn calls(&self) -> Vec<CallSeen> {
         self.cloud.calls.seen()
+    }
+
+    /// Plays these faults from now on, counting from the start; none with `None`.
+    pub fn set_faults(&self, faults: Option<Faults>) {
+        self.cloud.set_faults(faults);
     }
 
     /// Delivers an MPS event to the function that is bound to its `EventType`, as MPS does, and answers the

@@ -48,6 +48,83 @@ async fn refusals_statuses_and_content_types_are_played_as_asked() {
 }
 
 #[tokio::test]
+async fn gateways_hangs_and_repetitions_apply_what_they_say() {
+    let gateway = |applied| Effect::Gateway { status: 504, applied, retry_after: Some(7) };
+    let failed = Effect::RefuseAfter { code: "InternalError".into(), message: String::new() };
+    let (cloud, client) = with(vec![
+        Rule::on("CreateFunction", gateway(false)).nth(1),
+        Rule::on("CreateFunction", gateway(true)).nth(2),
+        Rule::on("CreateFunction", Effect::Hang { ms: 20, applied: false }).nth(3),
+        Rule::on("CreateFunction", Effect::Hang { ms: 20, applied: true }).nth(4),
+        Rule::on("CreateFunction", failed).nth(5),
+        Rule::on("CreateFunction", Effect::Twice).nth(6),
+    ])
+    .await;
+    let expected = [
+        (Some("504"), false),
+        (Some("504"), true),
+        (None, false),
+        (None, true),
+        (Some("InternalError"), true),
+        (Some("ResourceInUse.Function"), true),
+    ];
+    for (n, (told, applied)) in expected.into_iter().enumerate() {
+        let name = format!("f{n}");
+        let raw = client.sign("scf", "CreateFunction", &function(&name), now(), "content-type;host", None);
+        let answer = client.send(&raw).await;
+        match told {
+            None => assert!(answer.is_err(), "{name}: the connection closes"),
+            Some(told) => {
+                let answer = answer.expect("an answer");
+                let text = format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body));
+                assert!(text.contains(told), "{name}: {text}");
+            }
+        }
+        let there = client.scf("GetFunction", json!({"FunctionName": name})).await;
+        assert_eq!(there.is_ok(), applied, "{name}");
+    }
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
+async fn answers_come_slowly_twice_or_say_something_else() {
+    let rewrite = |name: &str, value: serde_json::Value, remove: &[&str]| Effect::Rewrite {
+        set: [(name.to_owned(), value)].into(),
+        remove: remove.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let (cloud, client) = with(vec![
+        Rule::on("ListFunctions", Effect::Trickle { ms: 40 }).nth(1),
+        Rule::on("ListFunctions", Effect::Double).nth(2),
+        Rule::on("ListFunctions", Effect::Body(String::new())).nth(3),
+        Rule::on("ListFunctions", Effect::Body("<html>".into())).nth(4),
+        Rule::on("ListFunctions", Effect::ContentType("text/html".into())).nth(4),
+        Rule::on("ListFunctions", rewrite("TotalCount", json!("many"), &["RequestId", "no.such.member"])).nth(5),
+        Rule::on("ListFunctions", rewrite("Functions.0.Status", json!("Melting"), &["Functions.0.Runtime"])).nth(6),
+    ])
+    .await;
+    client.function("hook").await;
+    let raw = client.sign("scf", "ListFunctions", &json!({}), now(), "content-type;host", None);
+    let plain = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).expect("JSON")["Response"].clone();
+    let started = std::time::Instant::now();
+    let slow = client.send(&raw).await.expect("an answer");
+    assert!(started.elapsed() >= Duration::from_millis(30), "{:?}", started.elapsed());
+    assert_eq!(plain(&slow.body)["TotalCount"], 1, "it arrives whole");
+    let double = String::from_utf8(client.send(&raw).await.expect("an answer").body).expect("UTF-8");
+    assert_eq!(double.matches("TotalCount").count(), 2);
+    assert!(client.send(&raw).await.expect("an answer").body.is_empty());
+    let page = client.send(&raw).await.expect("an answer");
+    assert_eq!(
+        (page.status, page.content_type.as_str(), page.body.as_slice()),
+        (200, "text/html", b"<html>".as_slice())
+    );
+    assert_eq!(plain(&client.send(&raw).await.expect("an answer").body)["TotalCount"], "many");
+    let row = plain(&client.send(&raw).await.expect("an answer").body)["Functions"][0].clone();
+    assert_eq!(row["Status"], "Melting");
+    assert!(row.get("Runtime").is_none() && row.get("FunctionName").is_some(), "{row}");
+    cloud.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_stale_read_shows_the_state_before_the_latest_write() {
     let (cloud, client) = with(vec![Rule::on("GetFunction", Effect::Stale).nth(2)]).await;
     client.scf("CreateFunction", function("hook")).await.expect("created");

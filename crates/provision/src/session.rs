@@ -18,6 +18,8 @@ use crate::world::World;
 pub(crate) const LOCAL_FOLDER: &str = ".provision/local";
 /// The file in which a serving local cloud notes its address.
 const ADDRESS_FILE: &str = "address";
+/// Seconds that an answer may take, for slow lines and for tests.
+const CALL_TIMEOUT: &str = "PROVISION_CALL_TIMEOUT";
 /// How long commands wait for each other's turn with the store (design section 7).
 const STORE_WAIT: Duration = Duration::from_secs(10);
 
@@ -75,6 +77,9 @@ impl Session {
         let mut config = ClientConfig::new(credentials);
         config.endpoint = endpoint;
         config.parallelism = global.parallelism;
+        if let Some(limit) = call_timeout(world)? {
+            config.request_timeout = limit;
+        }
         config.network = Network::from_environment(&environment);
         config.rate_mode = match global.rate {
             Rate::Adaptive => RateMode::Adaptive,
@@ -104,6 +109,19 @@ impl Session {
         if let Some(cloud) = self.embedded {
             cloud.shutdown().await;
         }
+    }
+}
+
+/// The longest wait for an answer, if not the usual one: seconds in `PROVISION_CALL_TIMEOUT`.
+fn call_timeout(world: &World) -> Result<Option<Duration>, CommandError> {
+    let Some(text) = world.variable(CALL_TIMEOUT) else { return Ok(None) };
+    let limit = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match limit {
+        Some(limit) if limit >= Duration::from_millis(10) => Ok(Some(limit)),
+        _ => Err(CommandError::Usage {
+            message: format!("{CALL_TIMEOUT} holds `{text}`"),
+            help: Some("it takes seconds, at least 0.01, such as 90".to_owned()),
+        }),
     }
 }
 

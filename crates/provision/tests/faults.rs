@@ -23,13 +23,53 @@ fn effects(action: &str) -> Vec<(&'static str, Effect)> {
         ("answer lost", Effect::LoseAnswer),
         ("truncated", Effect::Truncate),
         ("wrong content type", Effect::ContentType("text/html".to_owned())),
+        ("no answer in time", Effect::Hang { ms: PATIENCE_MS * 4, applied: false }),
+        ("HTTP 503, come later", Effect::Gateway { status: 503, applied: false, retry_after: Some(1) }),
+        ("an empty answer", Effect::Body(String::new())),
+        ("an answer twice", Effect::Double),
+        ("a slow answer", Effect::Trickle { ms: PATIENCE_MS / 10 }),
     ];
     if is_write(action) {
-        all.push(("pending for a while", Effect::StayPending { reads: 3, ms: 0 }));
+        all.extend([
+            ("pending for a while", Effect::StayPending { reads: 3, ms: 0 }),
+            ("no answer in time, and done", Effect::Hang { ms: PATIENCE_MS * 4, applied: true }),
+            ("HTTP 502, and done", Effect::Gateway { status: 502, applied: true, retry_after: None }),
+            (
+                "failed inside, and done",
+                Effect::RefuseAfter { code: "InternalError".to_owned(), message: "played".to_owned() },
+            ),
+            ("carried out twice", Effect::Twice),
+        ]);
     } else {
-        all.push(("stale", Effect::Stale));
+        let page = "<html><body>please log in</body></html>".to_owned();
+        all.extend([
+            ("stale", Effect::Stale),
+            ("HTTP 200 and a page", Effect::Body(page)),
+            ("HTTP 429", Effect::Gateway { status: 429, applied: false, retry_after: Some(1) }),
+            ("a member of another type", wrong_types(action)),
+        ]);
     }
     all
+}
+
+/// How long a call may take in these runs, in milliseconds: long enough for a busy machine, short enough to wait for.
+const PATIENCE_MS: u64 = 2000;
+
+/// The answer's main member is of a type that no client can take for an answer.
+fn wrong_types(action: &str) -> Effect {
+    let main = match action {
+        "ListFunctions" => "Functions",
+        "ListNamespaces" => "Namespaces",
+        "ListPolicies" => "List",
+        "DescribeRoleList" => "List",
+        "GetResources" => "ResourceTagMappingList",
+        "GetRole" => "RoleInfo",
+        "GetCallerIdentity" => "AccountId",
+        "GetPolicy" => "PolicyDocument",
+        "ListAttachedRolePolicies" => "List",
+        _ => "Triggers",
+    };
+    Effect::Rewrite { set: [(main.to_owned(), serde_json::json!({ "unexpected": [7] }))].into(), remove: Vec::new() }
 }
 
 /// A command after another one that went well.
@@ -83,6 +123,7 @@ impl Story {
         if self.prepared {
             project.run_here(&["apply", "--yes"], false).exits(0);
         }
+        let project = project.with("PROVISION_CALL_TIMEOUT", &format!("{}e-3", PATIENCE_MS));
         for (from, to) in self.edits {
             project.edit(from, to);
         }

@@ -12,7 +12,7 @@ use hyper::HeaderMap;
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 
-pub(crate) use serve::{Reply, respond, xml};
+pub(crate) use serve::{ACTIONS, respond, xml};
 
 /// The largest body that is taken (assumed, for memory holds it: the real service takes 5 GB in one request).
 pub(crate) const MAX_BODY: usize = 200 << 20;

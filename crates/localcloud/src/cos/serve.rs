@@ -12,7 +12,8 @@ use serde_json::Map;
 
 use super::{Done, Pairs, Place, Refused, auth, header, refused};
 use crate::calls::CallSeen;
-use crate::cloud::{Cloud, Delivery, now_ms};
+use crate::cloud::{Cloud, now_ms};
+use crate::delivery::Delivery;
 use crate::fault::Effect;
 use crate::state::{Call, uuid};
 
@@ -32,14 +33,12 @@ pub(crate) async fn respond(cloud: &Arc<Cloud>, place: &Place, head: &Parts, bod
     let action = action(head, &query);
     let (result, delivery) = match admit(cloud, place, head, &query) {
         Ok(key) => play(cloud, &Asked { place, head, query: &query, key: &key }, action, body).await,
-        Err(refusal) => (Err(refusal), Delivery::Plain),
+        Err(refusal) => (Err(refusal), Delivery::default()),
     };
-    let outcome = match (&result, &delivery) {
-        (_, Delivery::Close | Delivery::Truncated) => "lost".to_owned(),
-        (_, Delivery::Status(status)) => status.to_string(),
-        (Ok(_), _) => "ok".to_owned(),
-        (Err(refusal), _) => refusal.code.clone(),
-    };
+    let outcome = delivery.outcome().unwrap_or_else(|| match &result {
+        Ok(_) => "ok".to_owned(),
+        Err(refusal) => refusal.code.clone(),
+    });
     cloud.calls.note(CallSeen {
         service: "cos".to_owned(),
         action: action.to_owned(),
@@ -48,6 +47,22 @@ pub(crate) async fn respond(cloud: &Arc<Cloud>, place: &Place, head: &Parts, bod
     });
     (reply(result, head, place), delivery)
 }
+
+/// Names of the actions that are served.
+pub(crate) const ACTIONS: [&str; 12] = [
+    "HeadObject",
+    "HeadBucket",
+    "UploadPart",
+    "PutObject",
+    "PutBucket",
+    "InitiateMultipartUpload",
+    "CompleteMultipartUpload",
+    "AbortMultipartUpload",
+    "DeleteObject",
+    "ListParts",
+    "GetObject",
+    "ListMultipartUploads",
+];
 
 /// The action's name, as permissions and documents call it.
 fn action(head: &Parts, query: &Pairs) -> &'static str {
@@ -116,25 +131,32 @@ async fn play(
         region: asked.place.region.clone(),
         members: Map::new(),
     };
-    let mut delivery = Delivery::Plain;
+    let mut delivery = Delivery::default();
+    let (mut refused_after, mut times) = (None, 1);
     for effect in cloud.effects(&call) {
-        match effect {
-            Effect::Refuse { code, message } => return (refused(403, &code, message), delivery),
-            Effect::Throttle => return (refused(503, "SlowDown", "please reduce your request rate"), delivery),
-            Effect::HttpStatus(status) => return (Ok(Done::default()), Delivery::Status(status)),
-            Effect::DropBefore => return (Ok(Done::default()), Delivery::Close),
-            Effect::LoseAnswer => delivery = Delivery::Close,
-            Effect::Truncate => delivery = Delivery::Truncated,
-            Effect::ContentType(kind) => delivery = Delivery::ContentType(kind),
-            Effect::Delay { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+        match delivery.take(effect) {
+            Some(Effect::Refuse { code, message }) => return (refused(403, &code, message), delivery),
+            Some(Effect::RefuseAfter { code, message }) => refused_after = Some(refused(500, &code, message)),
+            Some(Effect::Throttle) => {
+                return (refused(503, "SlowDown", "please reduce your request rate"), delivery);
+            }
+            Some(Effect::Delay { ms }) => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Some(Effect::Twice) => times = 2,
             // COS answers with what it holds, and has neither busy objects nor members.
-            Effect::Stale | Effect::StayPending { .. } | Effect::Ignore { .. } => {}
+            Some(_) | None => {}
         }
+    }
+    if delivery.undone {
+        return (Ok(Done::default()), delivery);
     }
     let Some(body) = body else {
         return (refused(400, "EntityTooLarge", "the local cloud takes 200 MB in one request"), delivery);
     };
-    (carry_out(cloud, asked, action, body).await, delivery)
+    let mut result = Ok(Done::default());
+    for _ in 0..times {
+        result = carry_out(cloud, asked, action, body.clone()).await;
+    }
+    (refused_after.unwrap_or(result), delivery)
 }
 
 async fn carry_out(cloud: &Arc<Cloud>, asked: &Asked<'_>, action: &str, body: Bytes) -> Result<Done, Refused> {

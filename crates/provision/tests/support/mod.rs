@@ -55,8 +55,13 @@ impl Cloud {
         Self::with(Options::default())
     }
 
+    /// The same, with other options.
     pub(crate) fn with(options: Options) -> Self {
-        let options = Options { settle: Duration::from_millis(1), ..options };
+        Self::exactly(Options { settle: Duration::from_millis(1), ..options })
+    }
+
+    /// A cloud with exactly these options.
+    pub(crate) fn exactly(options: Options) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
         let local = runtime.block_on(LocalCloud::start(options)).expect("the local cloud starts");
@@ -71,6 +76,11 @@ impl Cloud {
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.local().address())
+    }
+
+    /// Plays these faults from now on.
+    pub(crate) fn set_faults(&self, faults: Option<localcloud::Faults>) {
+        self.local().set_faults(faults);
     }
 
     /// Actions that arrived so far, with how they ended.
