@@ -20,8 +20,8 @@ use crate::fault::Effect;
 /// Official SDKs compare this header for equality: no charset.
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Pieces of an answer that trickles.
-const PIECES: usize = 20;
+/// Pieces of an answer that trickles, at most.
+const PIECES: u32 = 20;
 
 /// A fault closed the connection.
 #[derive(Debug, thiserror::Error)]
@@ -181,10 +181,12 @@ impl AnswerBody {
     }
 
     fn trickling(text: &Bytes, time: Duration) -> Self {
-        let size = text.len().div_ceil(PIECES).max(1);
+        // A timer ticks once a millisecond.
+        let pieces = PIECES.min(u32::try_from(time.as_millis()).unwrap_or(PIECES)).max(1);
+        let size = text.len().div_ceil(pieces as usize).max(1);
         let left: VecDeque<Bytes> =
             (0..text.len()).step_by(size).map(|at| text.slice(at..(at + size).min(text.len()))).collect();
-        let pause = time / PIECES as u32;
+        let pause = time / pieces;
         Self::Trickle { left, pause, sleep: Box::pin(sleep(pause)) }
     }
 }

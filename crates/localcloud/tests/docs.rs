@@ -85,7 +85,7 @@ fn faults_that_can_never_be_met_are_refused() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let path = folder.path().join("faults.toml");
     for (rule, why) in [
-        ("action = 'CreateFuncton'", "`CreateFuncton`"),
+        ("action = 'CreateFunctions'", "`CreateFunctions`"),
         ("service = 'cam'\naction = 'CreateFunction'", "of cam"),
         ("action = 'Make*'", "`Make*`"),
         ("service = 's3'", "of s3"),

@@ -271,7 +271,10 @@ fn slots(trigger: &crate::resource::trigger::Trigger, function: &str) -> Vec<Tok
     use crate::resource::trigger::Spec;
     match &trigger.spec {
         Spec::Mps { event } => vec![Token::Slot(format!("mps {event}"))],
-        Spec::Cos { domain, .. } => vec![Token::Slot(format!("cos {function} {domain}"))],
+        // A bucket takes each rule once in all, and a function its own rules for a bucket one after the other.
+        Spec::Cos { domain, .. } => {
+            vec![Token::Slot(format!("cos {function} {domain}")), Token::Slot(format!("cos {}", trigger.key().key))]
+        }
         Spec::Http { .. } => vec![Token::Slot(format!("http {function} {}", trigger.qualifier))],
         Spec::Ckafka { .. } | Spec::Timer { .. } | Spec::Raw { .. } => vec![],
     }

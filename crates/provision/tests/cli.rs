@@ -400,3 +400,17 @@ fn calls_are_said_when_asked_for() {
     assert!(!cloud.calls().iter().any(|(a, _)| is_write(a)));
     assert!(project.run(&["plan", "-q"]).exits(0).stderr.is_empty());
 }
+
+/// A bucket takes each rule once: the old function's must be gone before the new one's can be made.
+#[test]
+fn a_function_that_moves_takes_its_bucket_along_in_one_apply() {
+    let cloud = Cloud::start();
+    let workflow = "      workflow: { type: mps, event: WorkflowTask }";
+    let uploads = "      uploads: { type: cos, bucket: in-1250000000, events: \"cos:ObjectCreated:*\", prefix: raw/ }";
+    let project = Project::on(&cloud, MANIFEST);
+    project.edit(workflow, uploads);
+    project.run(&["apply", "--yes"]).exits(0);
+    project.edit("    namespace: media\n", "");
+    project.run(&["apply", "--yes", "--max-deletes", "unlimited"]).exits(0);
+    project.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
