@@ -336,6 +336,7 @@ fn race(projects: [&Project; 2], arguments: &[&str]) -> [Ran; 2] {
 /// Two people apply different manifests of one stack at the same moment. Whoever is told that it is done may rely on
 /// it: two successes mean that one manifest stands as a whole, and its next plan is empty.
 #[test]
+#[ignore = "plays for minutes: two runs that contend wait for each other's writes"]
 fn two_applies_at_once_never_both_succeed_with_a_mixture() {
     let rounds = number(DURATION).map_or(2, |seconds| (seconds / 10).max(2));
     let (mut both, mut one, mut none) = (0, 0, 0);
