@@ -28,7 +28,7 @@ const SEED: &str = "KILL_SEED";
 const DURATION: &str = "KILL_SECONDS";
 /// Journeys that are played at least, and how long new ones are begun.
 const JOURNEYS: u64 = 2;
-const SECONDS: u64 = 5;
+const SECONDS: u64 = 3;
 /// Disturbed runs of one stage, before it must come to its end undisturbed.
 const DISTURBED: usize = 3;
 
