@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `resource` holds each kind's attributes and normal form, `decide` what is to be done about one resource,
-//! `order` what comes first. No IO, no clock, no async: the crate's `clippy.toml` forbids them.
+//! `order` what comes first, `lease` who may write to a stack. No IO, no clock, no async: the crate's `clippy.toml` forbids them.
 
 pub mod address;
 pub mod attributes;
@@ -20,6 +20,7 @@ pub mod decide;
 pub mod desired;
 pub mod diagnostic;
 pub mod format;
+pub mod lease;
 pub mod limits;
 pub mod manifest;
 pub mod mark;
