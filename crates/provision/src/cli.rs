@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -193,6 +195,50 @@ pub struct ApplyArgs {
     /// Build this function's code again even when a package is there
     #[arg(long, value_name = "ADDRESS")]
     pub rebuild: Vec<String>,
+    /// Keep others from applying at the same time: `on`, `off`, or `break[:ID]` to take over from a run that is dead
+    #[arg(long, value_name = "MODE", env = "PROVISION_LEASE", default_value = "on")]
+    pub lease: LeaseMode,
+    /// When somebody else is applying, wait this long (such as 60s or 5m), then plan anew [default: refuse at once]
+    #[arg(long, value_name = "TIME", value_parser = wait_time)]
+    pub lease_wait: Option<Duration>,
+}
+
+/// What to do about leases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseMode {
+    /// Take one for each stack that is written to.
+    On,
+    /// Take none.
+    Off,
+    /// Take one, from whoever has it now, or from the holder with this id only.
+    Break(Option<String>),
+}
+
+impl FromStr for LeaseMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            // A variable that is set but empty counts as unset.
+            "on" | "" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            "break" => Ok(Self::Break(None)),
+            _ => match text.strip_prefix("break:") {
+                Some(id) if !id.is_empty() => Ok(Self::Break(Some(id.to_owned()))),
+                _ => Err("it is `on`, `off`, `break` or `break:ID`".to_owned()),
+            },
+        }
+    }
+}
+
+/// Seconds, or a number with `s` or `m`.
+fn wait_time(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.strip_suffix('m') {
+        Some(number) => (number, 60),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n <= 24 * 3600);
+    seconds.map(Duration::from_secs).ok_or_else(|| "it is a time such as 60s or 5m, a day at most".to_owned())
 }
 
 /// Options of `package`.

@@ -1,6 +1,9 @@
 //! What ends a command: kinds, exit codes, hints. One table, tested.
 
 use plan::diagnostic::Diagnostic;
+use plan::lease::Claim;
+
+use crate::apply::lease::time;
 
 /// Exit codes (design section 4).
 pub mod exit {
@@ -51,6 +54,30 @@ pub enum CommandError {
         /// Why.
         source: Box<tencentcloud::Error>,
     },
+    /// Somebody else is writing to the stack.
+    #[error("{}", held(stack, by.as_deref()))]
+    Held {
+        /// The stack.
+        stack: String,
+        /// Who, if that could be found out.
+        by: Option<Box<Claim>>,
+    },
+    /// The lease of a stack could not be taken.
+    #[error("cannot take the lease of stack {stack}")]
+    Lease {
+        /// The stack.
+        stack: String,
+        /// Why.
+        source: Box<tencentcloud::Error>,
+    },
+    /// The lease was lost while changes were carried out.
+    #[error("the lease of stack {stack} was lost: {why}")]
+    LeaseLost {
+        /// The stack.
+        stack: String,
+        /// How.
+        why: String,
+    },
     /// There are no usable credentials.
     #[error("no usable credentials")]
     Credentials(#[source] Box<tencentcloud::CredentialsError>),
@@ -85,10 +112,12 @@ impl CommandError {
             Self::Usage { .. }
             | Self::Findings { .. }
             | Self::Call { .. }
+            | Self::Lease { .. }
+            | Self::LeaseLost { .. }
             | Self::Credentials(_)
             | Self::Local { .. }
             | Self::Partial { .. } => exit::FAILED,
-            Self::Refused { .. } => exit::REFUSED,
+            Self::Refused { .. } | Self::Held { .. } => exit::REFUSED,
             Self::Interrupted => exit::INTERRUPTED,
         }
     }
@@ -99,8 +128,9 @@ impl CommandError {
         match self {
             Self::Usage { .. } => "usage",
             Self::Findings { .. } => "findings",
-            Self::Refused { .. } => "refused",
-            Self::Call { source, .. } => match source.kind() {
+            Self::Refused { .. } | Self::Held { .. } => "refused",
+            Self::LeaseLost { .. } => "lease_lost",
+            Self::Call { source, .. } | Self::Lease { source, .. } => match source.kind() {
                 tencentcloud::ErrorKind::NotSent(_) => "not_sent",
                 tencentcloud::ErrorKind::Refused(_) => "refused",
                 _ => "unknown",
@@ -118,6 +148,13 @@ impl CommandError {
         match self {
             Self::Usage { help, .. } | Self::Refused { help, .. } | Self::Local { help, .. } => help.clone(),
             Self::Findings { .. } => Some("nothing was changed; `provision explain CODE` says more about a code".to_owned()),
+            Self::Held { by, .. } => Some(match by {
+                Some(by) => format!("nothing was changed; wait for it (--lease-wait 60s), or, if that run is dead, break its lease: --lease break:{}. It ends at {} unless it is renewed", by.id, time(by.until)),
+                None => "nothing was changed; wait for it (--lease-wait 60s), or break its lease (--lease break)".to_owned(),
+            }),
+            Self::Lease { source, .. } if source.is_permission_denied() => Some("nothing was changed; these credentials need tag:CreateTag, tag:DeleteTag and tag:DescribeTags, or pass --lease off and see to it yourself that nobody else applies".to_owned()),
+            Self::Lease { .. } => Some("nothing was changed; run the command again once the Tag service answers, or pass --lease off".to_owned()),
+            Self::LeaseLost { .. } => Some("calls in flight were finished and nothing new was started; see who else applies, then run `provision plan`".to_owned()),
             Self::Call { source, .. } if source.code() == Some("NoSuchBucket") => {
                 Some("make the bucket first: `provision` never does; NAME-APPID and the region must be its own".to_owned())
             }
@@ -145,7 +182,34 @@ impl CommandError {
             out["region"] = serde_json::json!(source.region());
             out["address"] = serde_json::json!(address);
         }
+        match self {
+            Self::Lease { source, stack } => {
+                out["code"] = serde_json::json!(source.code());
+                out["request_id"] = serde_json::json!(source.request_id());
+                out["call"] = serde_json::json!(source.action());
+                out["stack"] = serde_json::json!(stack);
+            }
+            Self::Held { stack, by } => {
+                out["stack"] = serde_json::json!(stack);
+                out["holder"] = by.as_ref().map_or(serde_json::Value::Null, |by| {
+                    serde_json::json!({ "id": by.id, "who": by.who, "pid": by.process.pid, "since": time(by.since), "until": time(by.until) })
+                });
+            }
+            _ => {}
+        }
         out
+    }
+}
+
+fn held(stack: &str, by: Option<&Claim>) -> String {
+    match by {
+        Some(by) => format!(
+            "stack {stack} is being written to by {}, process {}, since {}",
+            by.who,
+            by.process.pid,
+            time(by.since)
+        ),
+        None => format!("stack {stack} is being written to by somebody else"),
     }
 }
 

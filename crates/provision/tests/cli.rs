@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use localcloud::{Effect, Faults, Options, Rule};
 use serde_json::json;
-use support::{Cloud, MANIFEST, Project, is_write, text};
+use support::{Cloud, MANIFEST, Project, is_lease, is_write, text};
 use tencentcloud::scf;
 
 /// A function of somebody else under the manifest's name.
@@ -321,7 +321,7 @@ fn a_sealed_plan_is_taken_only_as_it_was_made_and_with_the_key_it_was_made_with(
 #[test]
 fn an_interrupted_apply_ends_cleanly_and_the_next_one_finishes_it() {
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
-        let slow = Rule::on("Create*", Effect::Delay { ms: 300 }).times(6);
+        let slow = Rule::on("Create*", Effect::Delay { ms: 300 }).times(9);
         let cloud = Cloud::with(Options { faults: Some(Faults::new(vec![slow])), ..Options::default() });
         let project = Project::on(&cloud, MANIFEST);
         let mut child = project
@@ -330,7 +330,7 @@ fn an_interrupted_apply_ends_cleanly_and_the_next_one_finishes_it() {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("the binary starts");
-        wait_until("a first write", || !cloud.writes().is_empty());
+        wait_until("a first write", || cloud.writes().iter().any(|action| !is_lease(action)));
         let id = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(id, signal).expect("it runs");
         let mut stdout = String::new();
@@ -341,6 +341,7 @@ fn an_interrupted_apply_ends_cleanly_and_the_next_one_finishes_it() {
         assert!(summary["applied"].as_u64() > Some(0) && summary["skipped"].as_u64() > Some(0), "{summary}");
         assert_eq!(summary["unknown"], 0, "what was under way came to its end: {report}");
         assert!(cloud.functions().is_empty(), "the function had not begun");
+        assert!(cloud.lease_values().is_empty(), "the lease is given back");
         project.run(&["apply", "--yes"]).exits(0);
         project.run(&["plan", "--detailed-exitcode"]).exits(0);
     }

@@ -129,6 +129,7 @@ impl Client {
             in_flight: Semaphore::new(config.parallelism.max(1)),
             fetching_keys: Semaphore::new(1),
             clock_offset: AtomicI64::new(0),
+            told_offset: AtomicI64::new(0),
             on_call: config.on_call,
         }))
     }
@@ -182,6 +183,13 @@ impl Client {
         self.0.parallelism
     }
 
+    /// Seconds since 1970 by the service's clock as its last answer told it, else by this machine's. What several
+    /// machines agree upon in the cloud is counted by a clock that they share.
+    #[must_use]
+    pub fn service_time(&self) -> i64 {
+        unix_now() + self.0.told_offset.load(Ordering::Relaxed)
+    }
+
     /// The client's credentials, for what is signed elsewhere and to say where they came from.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
@@ -209,6 +217,8 @@ pub(crate) struct Core {
     fetching_keys: Semaphore,
     /// Seconds to add to our clock to get the service's.
     clock_offset: AtomicI64,
+    /// The same, as the last answer's `Date` told; signatures use it only once the service has complained.
+    told_offset: AtomicI64,
     on_call: Option<OnCall>,
 }
 
@@ -419,6 +429,10 @@ impl Core {
             SendError::ConnectionLost(cause) => Failed::unknown(Unknown::ConnectionLost(cause)),
             SendError::TooLarge => Failed::unknown(Unknown::Unreadable("it is larger than 64 MB".to_owned())),
         })?;
+        if let Some(offset) = clock_offset(&incoming.headers) {
+            // A date is cut to whole seconds and was on its way for a while: less than two seconds are no offset.
+            self.told_offset.store(if offset.abs() < 2 { 0 } else { offset }, Ordering::Relaxed);
+        }
         match exchange.read(&incoming).map_err(Failed::unknown)? {
             Reading::Done { response, request_id } => Ok((response, request_id)),
             Reading::Refused(refusal) => {
@@ -459,13 +473,16 @@ impl Core {
 
     /// Learns the service's clock from the `Date` header; false when there is none.
     fn correct_clock(&self, headers: &HeaderMap) -> bool {
-        let date = (headers.get(DATE))
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
-        let Some(date) = date else { return false };
-        self.clock_offset.store(date.timestamp().as_second() - unix_now(), Ordering::Relaxed);
+        let Some(offset) = clock_offset(headers) else { return false };
+        self.clock_offset.store(offset, Ordering::Relaxed);
         true
     }
+}
+
+/// How many seconds the service's clock is ahead, by the `Date` header.
+fn clock_offset(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second() - unix_now())
 }
 
 fn body_of<A: Action>(request: &A) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {

@@ -226,6 +226,16 @@ by_offset!(
     |row| format!("{:?}", (&row.service_type, &row.resource_id, &row.tag_key)),
     same
 );
+// Documented as at most 1,000 rows a page, which is also how many values a key has.
+by_offset!(
+    tag::DescribeTags,
+    tag::TagWithDelete,
+    1000,
+    tags,
+    total_count,
+    |row| format!("{:?}", (&row.tag_key, &row.tag_value)),
+    same
+);
 // CAM documents at most 200 rows a page.
 by_page!(cam::DescribeRoleList, cam::RoleInfo, |row| row.role_id.clone(), same);
 by_page!(cam::ListAttachedRolePolicies, cam::AttachedPolicyOfRole, |row| row.policy_id.to_string(), same);

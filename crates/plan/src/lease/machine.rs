@@ -146,6 +146,18 @@ impl Lease {
         self.until(now) - GUARD
     }
 
+    /// Whether no call was answered yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.stage == Stage::Claim && self.held.is_empty() && self.outdated.is_empty()
+    }
+
+    /// Seconds until the next turn has to be asked for.
+    #[must_use]
+    pub fn rest(&self, now: i64) -> i64 {
+        (self.until(now) - now - RENEW).max(0)
+    }
+
     /// Looks after a lease that is held: asks for the next turn when it is time, and whether it was broken.
     pub fn renew(&mut self, now: i64) {
         if self.stage == Stage::Held {
@@ -154,8 +166,8 @@ impl Lease {
             self.stage = match self.until(now) - now {
                 // Somebody else may have come and gone meanwhile.
                 ..=0 => Stage::Lost(None),
-                1..RENEW => Stage::Turn,
-                RENEW.. => Stage::Check,
+                1..=RENEW => Stage::Turn,
+                _ => Stage::Check,
             };
         }
     }
@@ -235,7 +247,7 @@ impl Lease {
         let taking = self.wanted == ENOUGH;
         match self.until(now) - now {
             ..=0 if !taking => return Stage::Lost(None),
-            left if left < self.wanted => return Stage::Turn,
+            left if left <= self.wanted => return Stage::Turn,
             _ if taking => return Stage::Held,
             _ => {}
         }

@@ -23,10 +23,10 @@ pub const KEY: &str = "provision-lease";
 pub const TURN: i64 = 30;
 /// Seconds before the end of its last turn at which a holder stops: clocks may differ by that much.
 pub const GUARD: i64 = 3;
-/// Seconds that a lease must have left when the first write starts.
+/// A lease must have more seconds left than this when the first write starts.
 const ENOUGH: i64 = 8;
-/// The next turn is asked for when fewer seconds are left than this.
-const RENEW: i64 = 20;
+/// The next turn is asked for when so many seconds are left.
+const RENEW: i64 = 12;
 /// Seconds after its end at which a value of any stack is rubbish.
 const RUBBISH: i64 = 600;
 /// Most characters of WHO: with the other parts a value stays below the 255 that the service takes (facts CAM 5.1).

@@ -4,6 +4,8 @@
 
 mod bindings;
 mod change;
+pub(crate) mod holder;
+pub(crate) mod lease;
 mod pins;
 mod steps;
 mod wait;
@@ -28,27 +30,35 @@ use crate::upload::Ready;
 /// the platform or for the rate of an action.
 const CHANGES_PER_CALL: usize = 8;
 
-/// Set when the user asks to stop: calls in flight finish, nothing new starts.
+/// Set when the user asks to stop: calls in flight finish, nothing new starts. The same when a lease is lost.
 #[derive(Clone, Default)]
-pub(crate) struct Stop(Arc<(AtomicBool, Notify)>);
+pub(crate) struct Stop {
+    by_user: Arc<(AtomicBool, Notify)>,
+    lease: Option<Arc<lease::Hold>>,
+}
 
 impl Stop {
     pub(crate) fn ask(&self) {
-        self.0.0.store(true, Ordering::SeqCst);
-        self.0.1.notify_waiters();
+        self.by_user.0.store(true, Ordering::SeqCst);
+        self.by_user.1.notify_waiters();
     }
 
     pub(crate) fn asked(&self) -> bool {
-        self.0.0.load(Ordering::SeqCst)
+        self.by_user.0.load(Ordering::SeqCst) || self.lease.as_ref().is_some_and(|l| l.lost())
     }
 
     /// Returns once the user has asked.
     pub(crate) async fn wait(&self) {
         // Begins to listen before it looks, so that nothing is missed in between.
-        let told = self.0.1.notified();
-        if !self.asked() {
+        let told = self.by_user.1.notified();
+        if !self.by_user.0.load(Ordering::SeqCst) {
             told.await;
         }
+    }
+
+    /// The same, and also when this lease is lost.
+    pub(crate) fn or_lost(&self, lease: Option<Arc<lease::Hold>>) -> Self {
+        Self { by_user: self.by_user.clone(), lease }
     }
 }
 

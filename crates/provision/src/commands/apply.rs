@@ -5,21 +5,24 @@ use std::collections::BTreeMap;
 use std::io::BufRead as _;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use plan::address::ResourceAddress;
 use plan::change::Action;
 use plan::desired::Stack;
 use plan::diagnostic::{Code, Diagnostic};
+use plan::lease::Break;
 use plan::progress::Outcome;
 use plan::render::json::FORMAT_VERSION;
 use plan::render::style::{visible, visible_line};
 use serde_json::{Value as Json, json};
 
 use super::{Planned, Run, plan as plan_command, refusal, wanted};
-use crate::apply::{Applier, Ended, Stop};
+use crate::apply::lease::{self, Leases};
+use crate::apply::{Applier, Ended, Stop, holder};
 use crate::build::{self, BuildOptions};
-use crate::cli::{ApplyArgs, Format};
-use crate::error::{CommandError, exit, worst};
+use crate::cli::{ApplyArgs, Format, LeaseMode};
+use crate::error::{CommandError, exit};
 use crate::load::Loaded;
 use crate::plan_file::PlanFile;
 use crate::progress_view::View;
@@ -27,6 +30,11 @@ use crate::review::why;
 use crate::session::Session;
 use crate::upload::{self, Packages, Ready};
 use crate::upload_view::UploadView;
+
+/// A plan older than this when the lease is taken is made again: somebody may have applied while a person read it or
+/// cargo built. What changes in less is noticed by the look before each write.
+const FRESH: Duration = Duration::from_secs(5);
+const SAVED_PLAN: &str = "the saved plan";
 
 /// Runs it.
 pub(crate) async fn run(
@@ -53,7 +61,7 @@ pub(crate) async fn run(
     if saved.as_ref().is_some_and(|s| s.stacks().next().is_none()) {
         // No name of a stack would mean all of them.
         run.ui.say("the saved plan holds no stack: there is nothing to do");
-        report(run, &loaded, &[], &[], None);
+        report(run, &loaded, &[], &[], None, None);
         return exit::DONE;
     }
     let limit = match delete_limit(run, arguments.max_deletes.as_deref(), destroy || saved.is_some()) {
@@ -80,11 +88,47 @@ struct Order<'a> {
     stop: &'a Stop,
 }
 
+/// How one try ended.
+enum Try {
+    Ended(u8),
+    /// Somebody else is writing to a stack; nothing was changed.
+    Held {
+        stack: String,
+        held: CommandError,
+    },
+}
+
+/// Tries, and tries again while there is time to wait for others: what they did has to be planned for.
 async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Session) -> u8 {
+    let until = Instant::now() + order.arguments.lease_wait.unwrap_or_default();
+    loop {
+        let (stack, held) = match once(run, order, loaded, session).await {
+            Try::Ended(code) => return code,
+            Try::Held { stack, held } => (stack, held),
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || order.stop.asked() {
+            return run.fail(&held, (!run.is_text()).then_some(loaded), &[]);
+        }
+        run.ui.say(&format!("{held}; waiting"));
+        let free = tokio::select! {
+            free = lease::wait(&session.client, &stack, left) => free,
+            () = order.stop.wait() => return run.fail(&CommandError::Interrupted, (!run.is_text()).then_some(loaded), &[]),
+        };
+        match free {
+            Ok(true) => run.ui.say("it is free; planning again"),
+            Ok(false) => return run.fail(&held, (!run.is_text()).then_some(loaded), &[]),
+            Err(error) => return run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
+        }
+    }
+}
+
+async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Session) -> Try {
     let mut planned = match run.plan_all(session, loaded, order.destroy).await {
         Ok(planned) => planned,
-        Err(error) => return run.fail(&error, Some(loaded), &[]),
+        Err(error) => return Try::Ended(run.fail(&error, Some(loaded), &[])),
     };
+    let planned_at = Instant::now();
     for one in &mut planned {
         fence(one, order.limit);
     }
@@ -96,25 +140,25 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
             // What stands in the way belongs to the plan, so that is what a reviewer gets.
             run.review(Some(loaded), &planned, Some(&error));
             run.explain_error(&error);
-            return Run::findings_code(&planned);
+            return Try::Ended(Run::findings_code(&planned));
         }
         let stacks: Vec<Json> =
             plan_command::document(run, loaded, &planned)["stacks"].as_array().cloned().unwrap_or_default();
         run.fail(&error, (!run.is_text()).then_some(loaded), &stacks);
-        return Run::findings_code(&planned);
+        return Try::Ended(Run::findings_code(&planned));
     }
-    if let Some(error) = order.saved.and_then(|saved| stale(run, saved, &planned)) {
-        return run.fail(&error, (!run.is_text()).then_some(loaded), &[]);
+    if let Some(error) = order.saved.and_then(|saved| stale(run, saved, &planned, SAVED_PLAN)) {
+        return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[]));
     }
     if planned.iter().all(|p| p.plan.is_empty()) {
-        report(run, loaded, &planned, &planned.iter().map(|_| Vec::new()).collect::<Vec<_>>(), None);
-        return exit::DONE;
+        report(run, loaded, &planned, &planned.iter().map(|_| Vec::new()).collect::<Vec<_>>(), None, None);
+        return Try::Ended(exit::DONE);
     }
     // A saved plan was read and approved already.
     if order.saved.is_none()
         && let Err(error) = confirm(run, order.arguments, &planned, order.destroy)
     {
-        return run.fail(&error, (!run.is_text()).then_some(loaded), &[]);
+        return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[]));
     }
     // Everything that will be sent is made before the first write.
     let options = BuildOptions {
@@ -124,32 +168,104 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
     };
     let packages = match packages(run, loaded, &planned, &options, order.stop) {
         Ok(packages) => packages,
-        Err(error) => return run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
+        Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+    };
+    let leases = match take_leases(run, order, session, &planned).await {
+        Ok(leases) => leases,
+        Err(CommandError::Held { stack, by }) => {
+            return Try::Held { stack: stack.clone(), held: CommandError::Held { stack, by } };
+        }
+        Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+    };
+    let looked = if leases.superseded || planned_at.elapsed() > FRESH {
+        still_planned(run, order, loaded, session, &planned).await
+    } else {
+        Ok(())
     };
     // So is what has to stand in a bucket: a failed upload leaves every function as it was.
-    let ready = match deliver(run, session, loaded, &planned, packages, order.stop).await {
-        Ok(ready) => ready,
-        Err(error) => return run.fail(&error, run.is_json().then_some(loaded), &[]),
+    let ready = match looked {
+        Ok(()) => deliver(run, session, loaded, &planned, packages, order.stop).await,
+        Err(error) => Err(error),
     };
+    let code = match ready {
+        Ok(ready) => carry_out_all(run, order, loaded, session, &planned, ready, &leases).await,
+        Err(error) => run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
+    };
+    for warning in leases.give_back().await {
+        run.ui.complain(&warning);
+    }
+    Try::Ended(code)
+}
+
+/// Takes the lease of every stack that is written to.
+async fn take_leases(
+    run: &mut Run,
+    order: &Order<'_>,
+    session: &Session,
+    planned: &[Planned],
+) -> Result<Leases, CommandError> {
+    let breaks = match &order.arguments.lease {
+        LeaseMode::Off => return Ok(Leases::default()),
+        LeaseMode::On => None,
+        LeaseMode::Break(None) => Some(Break::Any),
+        LeaseMode::Break(Some(id)) => Some(Break::Only(id.clone())),
+    };
+    let who = run.ui.secrets.filter(&holder::who(&run.world));
+    let stacks: Vec<&str> = planned.iter().filter(|p| !p.plan.is_empty()).map(|p| p.plan.stack.as_str()).collect();
+    let leases = lease::take(&session.client, &stacks, &who, breaks.as_ref()).await?;
+    for note in &leases.notes {
+        run.ui.say(note);
+    }
+    Ok(leases)
+}
+
+/// Plans again under the lease, and fails if that says something else: somebody may have applied since.
+async fn still_planned(
+    run: &mut Run,
+    order: &Order<'_>,
+    loaded: &Loaded,
+    session: &Session,
+    planned: &[Planned],
+) -> Result<(), CommandError> {
+    let shown = PlanFile::of(planned, loaded, run, order.destroy);
+    let now = run.plan_all(session, loaded, order.destroy).await?;
+    stale(run, &shown, &now, "the plan that was shown").map_or(Ok(()), Err)
+}
+
+async fn carry_out_all(
+    run: &mut Run,
+    order: &Order<'_>,
+    loaded: &Loaded,
+    session: &Session,
+    planned: &[Planned],
+    ready: Vec<BTreeMap<ResourceAddress, Ready>>,
+    leases: &Leases,
+) -> u8 {
     let mut ended = Vec::new();
     for (one, packages) in planned.iter().zip(ready) {
         let stack = wanted(&loaded.stacks[one.index].stack, order.destroy);
-        ended.push(carry_out(run, session, &stack, one, packages, order.stop).await);
+        let stop = order.stop.or_lost(leases.hold(&one.plan.stack));
+        ended.push(carry_out(run, session, &stack, one, packages, &stop).await);
     }
+    let loss = leases.loss();
     let interrupted = order.stop.asked().then_some(&CommandError::Interrupted);
-    report(run, loaded, &planned, &ended, interrupted);
+    report(run, loaded, planned, &ended, interrupted, loss.as_ref());
     let failed = ended.iter().flatten().filter(|e| e.outcome != Outcome::Applied).count();
+    if let Some(error) = &loss {
+        run.explain_error(error);
+    }
     if order.stop.asked() {
         if !run.is_json() {
             run.explain_error(&CommandError::Interrupted);
         }
         return exit::INTERRUPTED;
     }
-    if failed > 0 { exit::FAILED } else { worst([exit::DONE]) }
+    // Even if everything was carried out: somebody else may be changing it already.
+    if failed > 0 || loss.is_some() { exit::FAILED } else { exit::DONE }
 }
 
 /// Why a saved plan does not hold any more: seen, now and wanted, object by object (design rule 7).
-fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned]) -> Option<CommandError> {
+fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned], which: &str) -> Option<CommandError> {
     let stale = saved.stale(planned, run);
     if stale.is_empty() {
         return None;
@@ -191,7 +307,7 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned]) -> Option<Command
         [one, rest @ ..] => format!("{one} and {} more moved", rest.len()),
     };
     Some(CommandError::Refused {
-        message: format!("the saved plan does not hold any more: {what}"),
+        message: format!("{which} does not hold any more: {what}"),
         help: Some("nothing was changed; make and read a new plan".to_owned()),
     })
 }
@@ -348,22 +464,29 @@ fn report(
     planned: &[Planned],
     ended: &[Vec<Ended>],
     interrupted: Option<&CommandError>,
+    loss: Option<&CommandError>,
 ) {
     match run.global.format {
         Format::Text => report_text(run, planned, ended),
-        Format::Json => report_json(run, loaded, planned, ended),
+        Format::Json => report_json(run, loaded, planned, ended, loss),
         Format::Github => {
-            run.review_outcomes(loaded, planned, ended, interrupted);
+            run.review_outcomes(loaded, planned, ended, interrupted.or(loss));
             report_text(run, planned, ended);
         }
-        Format::Markdown | Format::Gitlab | Format::Sarif => run.review_outcomes(loaded, planned, ended, interrupted),
+        Format::Markdown | Format::Gitlab | Format::Sarif => {
+            run.review_outcomes(loaded, planned, ended, interrupted.or(loss))
+        }
     }
 }
 
-fn report_json(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ended>]) {
+fn report_json(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ended>], loss: Option<&CommandError>) {
     let stacks: Vec<Json> = planned.iter().zip(ended).map(|(p, e)| stack_json(p, e)).collect();
     let found: Vec<Json> = loaded.findings.iter().map(|f| plan::render::json::diagnostic(f, &loaded.sources)).collect();
-    run.ui.json(&json!({ "format_version": FORMAT_VERSION, "stacks": stacks, "diagnostics": found }));
+    let mut document = json!({ "format_version": FORMAT_VERSION, "stacks": stacks, "diagnostics": found });
+    if let Some(loss) = loss {
+        document["error"] = loss.json();
+    }
+    run.ui.json(&document);
 }
 
 fn report_text(run: &mut Run, planned: &[Planned], ended: &[Vec<Ended>]) {

@@ -10,7 +10,7 @@ use localcloud::{LocalCloud, Options};
 use provision::world::World;
 use serde_json::Value as Json;
 use tempfile::TempDir;
-use tencentcloud::{Action, Client, ClientConfig, Credentials, Keys, Url, cam, scf};
+use tencentcloud::{Action, Client, ClientConfig, Credentials, Keys, Url, cam, scf, tag};
 
 /// Small, but of everything: an own role with an own policy, both preset roles, a namespace, a function with
 /// variables and tags, a timer and an MPS binding.
@@ -128,6 +128,25 @@ impl Cloud {
         (roles.into_iter().map(|r| r.role_name).collect(), policies.into_iter().map(|p| p.policy_name).collect())
     }
 
+    /// What stands under the tag key of leases.
+    pub(crate) fn lease_values(&self) -> Vec<String> {
+        let request = tag::DescribeTags { tag_keys: Some(vec!["provision-lease".to_owned()]), ..Default::default() };
+        let rows = self.runtime.block_on(self.client.list(None, &request)).expect("tags can be listed");
+        rows.into_iter().map(|row| row.tag_value).collect()
+    }
+
+    /// Makes a value of the tag key of leases by hand.
+    pub(crate) fn put_lease_value(&self, value: &str) {
+        let (tag_key, tag_value) = ("provision-lease".to_owned(), value.to_owned());
+        self.call(&tag::CreateTag { tag_key, tag_value });
+    }
+
+    /// Deletes one by hand.
+    pub(crate) fn delete_lease_value(&self, value: &str) {
+        let (tag_key, tag_value) = ("provision-lease".to_owned(), value.to_owned());
+        self.call(&tag::DeleteTag { tag_key, tag_value });
+    }
+
     /// Reads the function of [`MANIFEST`]; `None` when it is absent.
     pub(crate) fn hook(&self) -> Option<scf::GetFunctionAnswer> {
         let request = scf::GetFunction {
@@ -162,6 +181,11 @@ impl Drop for Cloud {
 /// Whether an action changes anything.
 pub(crate) fn is_write(action: &str) -> bool {
     !["Get", "List", "Describe", "Head"].iter().any(|prefix| action.starts_with(prefix))
+}
+
+/// Whether an action belongs to the lease of a stack rather than to its resources.
+pub(crate) fn is_lease(action: &str) -> bool {
+    ["CreateTag", "DeleteTag", "DescribeTags"].contains(&action)
 }
 
 /// How a run of `provision` ended.

@@ -45,8 +45,9 @@ action! {
 }
 
 action! {
-    /// Creates a tag pair; refused with `ResourceInUse.TagDuplicate` when it exists.
-    CreateTag: Write -> Done {
+    /// Creates a tag pair; refused with `ResourceInUse.TagDuplicate` when it exists, also when an earlier attempt of
+    /// the same call made it ([`Error::outcome_unknown`] tells).
+    CreateTag: IdempotentWrite -> Done {
         tag_key: String,
         tag_value: String,
     } optional {
@@ -54,11 +55,25 @@ action! {
 }
 
 action! {
-    /// Deletes a tag pair.
-    DeleteTag: Write -> Done {
+    /// Deletes a tag pair; refused with `ResourceNotFound.TagNonExist` when it does not exist.
+    DeleteTag: IdempotentWrite -> Done {
         tag_key: String,
         tag_value: String,
     } optional {
+    }
+}
+
+action! {
+    /// Lists tag pairs, attached or not; the offset is a multiple of the limit. `tag_key` and `tag_value` go together.
+    DescribeTags: Read -> DescribeTagsAnswer {
+    } optional {
+        tag_key: String,
+        tag_value: String,
+        offset: u64,
+        limit: u64,
+        create_uin: u64,
+        tag_keys: Vec<String>,
+        show_project: u64,
     }
 }
 
@@ -148,6 +163,32 @@ answer! {
         total_count: u64,
         offset: u64,
         limit: u64,
+    }
+}
+
+answer! {
+    /// One page of tag pairs.
+    #[derive(Debug)]
+    DescribeTagsAnswer {
+        tags: Vec<TagWithDelete>,
+    } defaulted {
+    } optional {
+        total_count: u64,
+        offset: u64,
+        limit: u64,
+    }
+}
+
+row! {
+    /// A tag pair, and whether it may be deleted (1) or is attached (0).
+    #[derive(Debug)]
+    TagWithDelete {
+        tag_key: String,
+        tag_value: String,
+    } defaulted {
+    } optional {
+        can_delete: u64,
+        category: String,
     }
 }
 

@@ -164,7 +164,8 @@ fn requests_have_exactly_the_defined_members() {
         ListAttachedRolePolicies ListPolicies GetPolicy CreatePolicy UpdatePolicy DeletePolicy ListEntitiesForPolicy
         GetUserAppId);
     actions!(&mut left, tag:
-        TagResources UnTagResources GetResources ModifyResourceTags CreateTag DeleteTag DescribeResourceTags);
+        TagResources UnTagResources GetResources ModifyResourceTags CreateTag DeleteTag DescribeTags
+        DescribeResourceTags);
     actions!(&mut left, sts: GetCallerIdentity AssumeRole AssumeRoleWithWebIdentity);
     actions!(&mut left, mps: BindTrigger UnbindTrigger);
 

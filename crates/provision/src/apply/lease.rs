@@ -1,0 +1,318 @@
+//! Takes, keeps and gives back the leases of the stacks that are written to. `plan::lease` says which call comes
+//! next; here the calls are made, and a task keeps each lease while changes are carried out. Correctness rests on
+//! the pins of a plan; see docs/design/0008-lease.md.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use plan::lease::{self, Answer, Break, Call, Claim, Lease, Next, Seen};
+use tencentcloud::{Client, Error, tag};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::holder;
+use super::wait::Pauses;
+use crate::error::CommandError;
+
+/// The longest wait for one attempt of a call: a lease lasts little longer.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// How often a holder looks whether its lease was broken.
+const CHECK_SECONDS: i64 = 10;
+/// The pause before a renewal that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Values that an apply sweeps up for others, at most, and how long it waits for that in the end.
+const MOST_RUBBISH: usize = 20;
+const SWEEPING: Duration = Duration::from_secs(1);
+
+/// Leases of several stacks, kept until they are given back.
+#[derive(Default)]
+pub(crate) struct Leases {
+    keepers: Vec<Keeper>,
+    /// What people should know about how they were taken.
+    pub(crate) notes: Vec<String>,
+    /// Whether a stack was taken over from somebody who may have written to it until just now.
+    pub(crate) superseded: bool,
+}
+
+/// One lease, and the task that keeps it.
+struct Keeper {
+    hold: Arc<Hold>,
+    quit: oneshot::Sender<()>,
+    task: JoinHandle<Lease>,
+}
+
+/// Whether a lease is still held, for those who carry out changes.
+pub(crate) struct Hold {
+    stack: String,
+    client: Client,
+    /// Seconds since 1970, by the service's clock.
+    deadline: AtomicI64,
+    /// Set when it is somebody else's.
+    taken: Mutex<Option<Option<Claim>>>,
+}
+
+impl Hold {
+    /// Whether nothing new may start.
+    pub(crate) fn lost(&self) -> bool {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+            || self.client.service_time() >= self.deadline.load(Ordering::SeqCst)
+    }
+
+    /// The error of a lease that was lost.
+    fn loss(&self) -> Option<CommandError> {
+        if !self.lost() {
+            return None;
+        }
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let why = match taken {
+            Some(Some(claim)) => format!("{} has it now", claim.who),
+            Some(None) => "somebody broke it".to_owned(),
+            None => "it could not be renewed in time".to_owned(),
+        };
+        Some(CommandError::LeaseLost { stack: self.stack.clone(), why })
+    }
+}
+
+/// How driving a lease ended.
+enum Reached {
+    Held,
+    Lost(Option<Claim>),
+}
+
+/// Takes the leases of all these stacks, or of none. Stacks whose lease is not to be had because the service does not
+/// know the calls go on without.
+pub(crate) async fn take(
+    client: &Client,
+    stacks: &[&str],
+    who: &str,
+    breaks: Option<&Break>,
+) -> Result<Leases, CommandError> {
+    let taken = join_all(stacks.iter().map(|stack| take_one(client, stack, who, breaks.cloned()))).await;
+    let mut leases = Leases::default();
+    let mut failed = None;
+    for (stack, one) in stacks.iter().zip(taken) {
+        match one {
+            Ok(Some((keeper, superseded))) => {
+                leases.keepers.push(keeper);
+                leases.superseded |= !superseded.is_empty();
+                leases.notes.extend(superseded.iter().map(|c| {
+                    format!(
+                        "note: the lease of stack {stack} was left by {}, process {}; it is taken over",
+                        c.who, c.process.pid
+                    )
+                }));
+            }
+            Ok(None) if leases.notes.is_empty() => leases.notes.push(
+                "warning: the service does not know leases (CreateTag, DescribeTags); nothing keeps another apply \
+                 from writing at the same time"
+                    .to_owned(),
+            ),
+            Ok(None) => {}
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    match failed {
+        None => Ok(leases),
+        Some(error) => {
+            leases.give_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn take_one(
+    client: &Client,
+    stack: &str,
+    who: &str,
+    breaks: Option<Break>,
+) -> Result<Option<(Keeper, Vec<Claim>)>, CommandError> {
+    let id = random_id()?;
+    let claim = Claim::new(stack, &id, client.service_time(), holder::this_process(), who);
+    holder::began(&claim);
+    let mut lease = Lease::new(claim, breaks);
+    // What others left behind is looked for at the same time: it costs a call and no time.
+    let (reached, listed) = tokio::join!(drive(client, &mut lease), list(client));
+    let failed = |source: Error| CommandError::Lease { stack: stack.to_owned(), source: Box::new(source) };
+    let (reached, values) = match (reached, listed) {
+        (Ok(reached), Ok(values)) => (reached, values),
+        (Err(error), _) | (_, Err(error)) => {
+            holder::ended(lease.claim());
+            if error.outcome_unknown() || !lease.is_new() {
+                give_back(client, &lease).await.ok();
+            }
+            return if error.is_action_unknown() { Ok(None) } else { Err(failed(error)) };
+        }
+    };
+    if let Reached::Lost(other) = reached {
+        give_back(client, &lease).await.ok();
+        holder::ended(lease.claim());
+        return Err(CommandError::Held { stack: stack.to_owned(), by: other.map(Box::new) });
+    }
+    let now = client.service_time();
+    let superseded = lease.superseded().to_vec();
+    let hold = Arc::new(Hold {
+        stack: stack.to_owned(),
+        client: client.clone(),
+        deadline: AtomicI64::new(lease.deadline(now)),
+        taken: Mutex::new(None),
+    });
+    let rubbish = lease::rubbish(&values, stack, now, &holder::gone);
+    let (quit, quits) = oneshot::channel();
+    let task = tokio::spawn(keep(hold.clone(), lease, rubbish, quits));
+    Ok(Some((Keeper { hold, quit, task }, superseded)))
+}
+
+/// Keeps a lease until told to quit, or until it is lost.
+async fn keep(hold: Arc<Hold>, mut lease: Lease, rubbish: Vec<String>, mut quits: oneshot::Receiver<()>) -> Lease {
+    let mut sweeping = JoinSet::new();
+    sweeping.spawn(sweep(hold.client.clone(), rubbish));
+    renew(&hold, &mut lease, &mut quits).await;
+    // What is not deleted by then is found again by the next apply.
+    let _ = tokio::time::timeout(SWEEPING, sweeping.join_next()).await;
+    lease
+}
+
+async fn sweep(client: Client, rubbish: Vec<String>) {
+    for value in rubbish.into_iter().take(MOST_RUBBISH) {
+        let _ = send(&client, &Call::Delete(value)).await;
+    }
+}
+
+async fn renew(hold: &Hold, lease: &mut Lease, quits: &mut oneshot::Receiver<()>) {
+    let client = &hold.client;
+    let mut failed = false;
+    loop {
+        let seconds = lease.rest(client.service_time()).min(CHECK_SECONDS);
+        let pause = if failed { AGAIN } else { Duration::from_secs(u64::try_from(seconds).unwrap_or_default()) };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = &mut *quits => return,
+        }
+        lease.renew(client.service_time());
+        failed = match drive(client, lease).await {
+            Ok(Reached::Held) => {
+                hold.deadline.store(lease.deadline(client.service_time()), Ordering::SeqCst);
+                false
+            }
+            Ok(Reached::Lost(by)) => {
+                *hold.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(by);
+                return;
+            }
+            // The deadline says how long this may go on.
+            Err(_) => true,
+        };
+    }
+}
+
+impl Leases {
+    /// The lease of a stack, to look at before something starts. `None`: there is none to be lost.
+    pub(crate) fn hold(&self, stack: &str) -> Option<Arc<Hold>> {
+        self.keepers.iter().find(|k| k.hold.stack == stack).map(|k| k.hold.clone())
+    }
+
+    /// The first lease that was lost.
+    pub(crate) fn loss(&self) -> Option<CommandError> {
+        self.keepers.iter().find_map(|k| k.hold.loss())
+    }
+
+    /// Gives them all back. Returns what people should know about those that could not be.
+    pub(crate) async fn give_back(self) -> Vec<String> {
+        let all = self.keepers.into_iter().map(|keeper| async move {
+            let _ = keeper.quit.send(());
+            let lease = keeper.task.await.ok()?;
+            let client = &keeper.hold.client;
+            let result = give_back(client, &lease).await;
+            holder::ended(lease.claim());
+            let error = result.err()?;
+            Some(format!(
+                "warning: the lease of stack {} could not be given back ({}); it ends by itself at {}",
+                keeper.hold.stack,
+                crate::error::chain(&error),
+                time(lease.until(client.service_time()))
+            ))
+        });
+        join_all(all).await.into_iter().flatten().collect()
+    }
+}
+
+/// Deletes the turns, then the claims.
+async fn give_back(client: &Client, lease: &Lease) -> Result<(), Error> {
+    for values in lease.given_back() {
+        let all = values.into_iter().map(|value| async move { send(client, &Call::Delete(value)).await });
+        for result in join_all(all).await {
+            result?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until nobody holds the stack, so long at most; whether it is free then.
+pub(crate) async fn wait(client: &Client, stack: &str, most: Duration) -> Result<bool, CommandError> {
+    let mut pauses = Pauses::for_at_most(most);
+    while pauses.pause().await {
+        let failed = |source| CommandError::Lease { stack: stack.to_owned(), source: Box::new(source) };
+        let values = list(client).await.map_err(failed)?;
+        if Seen::of(stack, &values).holder(client.service_time(), &holder::gone).is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Makes calls until the lease is held or lost.
+async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
+    loop {
+        match lease.next(client.service_time()) {
+            Next::Call(call) => {
+                let answer = send(client, &call).await?;
+                lease.answered(&answer, client.service_time(), &holder::gone);
+            }
+            Next::Pause(pause) => tokio::time::sleep(pause).await,
+            Next::Held => return Ok(Reached::Held),
+            Next::Lost(to) => return Ok(Reached::Lost(to)),
+        }
+    }
+}
+
+async fn send(client: &Client, call: &Call) -> Result<Answer, Error> {
+    let tag_key = lease::KEY.to_owned();
+    let answer = match call {
+        Call::Create(value) => {
+            client.call_within(CALL_LIMIT, None, &tag::CreateTag { tag_key, tag_value: value.clone() }).await
+        }
+        Call::Delete(value) => {
+            client.call_within(CALL_LIMIT, None, &tag::DeleteTag { tag_key, tag_value: value.clone() }).await
+        }
+        Call::List => return list(client).await.map(Answer::Listed),
+    };
+    match answer {
+        Ok(_) => Ok(Answer::Done),
+        Err(error) if tag::is_tag_duplicate(&error) => Ok(Answer::Exists),
+        Err(error) if tag::is_tag_absent(&error) => Ok(Answer::Done),
+        Err(error) => Err(error),
+    }
+}
+
+/// All values of the key.
+async fn list(client: &Client) -> Result<Vec<String>, Error> {
+    let request = tag::DescribeTags { tag_keys: Some(vec![lease::KEY.to_owned()]), ..Default::default() };
+    let rows = client.list(None, &request).await?;
+    Ok(rows.into_iter().filter(|row| row.tag_key == lease::KEY).map(|row| row.tag_value).collect())
+}
+
+fn random_id() -> Result<String, CommandError> {
+    let mut bytes = [0; 5];
+    getrandom::fill(&mut bytes).map_err(|e| CommandError::Local {
+        doing: "the system gives no random numbers".to_owned(),
+        source: e.to_string().into(),
+        help: None,
+    })?;
+    Ok(plan::mark::hex(&bytes))
+}
+
+/// A time for people.
+pub(crate) fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |t| t.to_string())
+}

@@ -1,0 +1,298 @@
+//! The lease of a stack through the real binary: who waits for whom, what is said, and that nothing gets stuck.
+#![cfg(unix)]
+
+mod support;
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use localcloud::{Effect, Faults, Options, Rule};
+use plan::lease::{Claim, Process, TURN, turn_of};
+use support::{Cloud, Project, Ran, is_lease, text};
+
+/// One function, so that an apply is short.
+const SMALL: &str = r##"
+stack: hook
+region: ap-beijing
+functions:
+  hook:
+    runtime: CustomRuntime
+    handler: bootstrap.main
+    code: { inline: { bootstrap: "#!/bin/sh\nexit 1\n" } }
+    memory: 128
+"##;
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < limit, "waited a minute for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()).expect("a time")
+}
+
+/// A cloud whose CreateFunction takes this long, so that an apply is under way for a while.
+fn slow_cloud(ms: u64) -> Cloud {
+    let slow = Rule::on("CreateFunction", Effect::Delay { ms }).times(1);
+    Cloud::with(Options { faults: Some(Faults::new(vec![slow])), ..Options::default() })
+}
+
+/// An apply that has its lease and is sending its first write.
+fn applying(cloud: &Cloud, project: &Project) -> Child {
+    let mut command = project.command(&["apply", "--yes", "--format", "json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    wait_until("the lease", || {
+        let created = cloud.calls().iter().filter(|(action, _)| action == "CreateTag").count();
+        created >= 2 && cloud.lease_values().iter().any(|v| v.matches('/').count() == 1)
+    });
+    child
+}
+
+fn ended(child: Child) -> Ran {
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Somebody on another machine, who has the stack until the end of the turn after the present one.
+fn holder_elsewhere(cloud: &Cloud, began: i64) -> Claim {
+    let process = Process { machine: "another".to_owned(), pid: 4711, started: 1 };
+    let claim = Claim::new("hook", "e15ewhere0", began, process, "ann@laptop (github acme/infra run 7)");
+    cloud.put_lease_value(&claim.value());
+    for end in [turn_of(began), turn_of(began) + TURN] {
+        cloud.put_lease_value(&format!("hook/{end}"));
+    }
+    claim
+}
+
+fn writes(cloud: &Cloud) -> Vec<String> {
+    cloud.writes().into_iter().filter(|action| !is_lease(action)).collect()
+}
+
+#[test]
+fn the_second_of_two_applies_is_refused_and_told_who_the_first_is() {
+    let cloud = slow_cloud(3_000);
+    let first = Project::on(&cloud, SMALL).with("USER", "ann").with("GITHUB_RUN_ID", "7");
+    let first = first.with("GITHUB_REPOSITORY", "acme/infra");
+    let second = Project::on(&cloud, &SMALL.replace("memory: 128", "memory: 256"));
+    let child = applying(&cloud, &first);
+    let pid = child.id();
+    let refused = second.run(&["apply", "--yes", "--format", "json"]).exits(3).json();
+    let error = &refused["error"];
+    assert_eq!(text(&error["kind"]), "refused", "{refused}");
+    assert!(text(&error["message"]).contains("stack hook is being written to by ann@"), "{error}");
+    assert!(text(&error["message"]).contains("(github acme/infra run 7)"), "{error}");
+    assert_eq!(error["holder"]["pid"], pid, "{error}");
+    let id = text(&error["holder"]["id"]);
+    assert!(text(&error["help"]).contains(&format!("--lease break:{id}")), "{error}");
+    assert_eq!(refused["stacks"].as_array().map(Vec::len), Some(0));
+
+    let said = second.run(&["apply", "--yes"]).exits(3);
+    assert!(said.stderr.contains(&format!("process {pid}, since")), "{}", said.stderr);
+    ended(child).exits(0);
+    assert_eq!(writes(&cloud), ["CreateFunction"], "the refused ones wrote nothing");
+    assert_eq!(cloud.lease_values(), Vec::<String>::new(), "everything is given back");
+    second.run(&["apply", "--yes"]).exits(0);
+}
+
+#[test]
+fn applies_raced_at_the_same_moment_leave_one_truth() {
+    for round in 0..4 {
+        let cloud = Cloud::start();
+        let projects = [128, 256].map(|mb| (mb, Project::on(&cloud, &SMALL.replace("128", &mb.to_string()))));
+        let children: Vec<Child> = projects
+            .iter()
+            .map(|(_, project)| {
+                let mut command = project.command(&["apply", "--yes", "--format", "json"]);
+                command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+            })
+            .collect();
+        let ran: Vec<Ran> = children.into_iter().map(ended).collect();
+        let done = ran.iter().filter(|r| r.code == 0).count();
+        assert!(done >= 1 && ran.iter().all(|r| [0, 1, 3].contains(&r.code)), "round {round}: {ran:?}");
+        // Both may succeed one after the other; who came last plans nothing more.
+        let left = projects.iter().map(|(_, p)| p.run(&["plan", "--detailed-exitcode"]).code).collect::<Vec<_>>();
+        let agree = left.iter().zip(&ran).any(|(plan, ran)| *plan == 0 && ran.code == 0);
+        assert!(agree, "round {round}: plans {left:?} after {ran:?}");
+        assert_eq!(cloud.lease_values(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn after_a_holder_was_killed_here_the_next_apply_goes_on_at_once() {
+    let cloud = slow_cloud(3_000);
+    let project = Project::on(&cloud, SMALL);
+    let mut child = applying(&cloud, &project);
+    child.kill().expect("it runs");
+    // Nobody has waited for it yet: for the system it is a process still.
+    let again = project.run(&["apply", "--yes", "--format", "json"]).exits(0);
+    assert!(again.stderr.contains("note: the lease of stack hook was left by"), "{}", again.stderr);
+    child.wait().expect("it was killed");
+    project.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert_eq!(cloud.lease_values(), Vec::<String>::new(), "what the killed one left is swept up");
+}
+
+#[test]
+fn killed_at_any_call_of_its_lease_an_apply_can_be_repeated_at_once() {
+    // The call that never ends, and what has ended when it begins.
+    for (action, nth, before, times) in [
+        ("CreateTag", 1, "DescribeTags", 1),
+        ("CreateTag", 2, "CreateTag", 1),
+        ("DescribeTags", 1, "CreateTag", 2),
+        ("DeleteTag", 1, "CreateFunction", 1),
+        ("DeleteTag", 2, "DeleteTag", 1),
+    ] {
+        let slow = Rule::on(action, Effect::Delay { ms: 2_000 }).nth(nth);
+        let cloud = Cloud::with(Options { faults: Some(Faults::new(vec![slow])), ..Options::default() });
+        let project = Project::on(&cloud, SMALL);
+        let mut command = project.command(&["apply", "--yes"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        wait_until(before, || cloud.calls().iter().filter(|(action, _)| action == before).count() >= times);
+        child.kill().expect("it can be killed");
+        child.wait().expect("it was killed");
+        project.run(&["apply", "--yes"]).exits(0);
+        project.run(&["plan", "--detailed-exitcode"]).exits(0);
+    }
+}
+
+#[test]
+fn a_holder_elsewhere_is_waited_for_refused_or_broken() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, SMALL);
+    let claim = holder_elsewhere(&cloud, now());
+    let refused = project.run(&["apply", "--yes"]).exits(3);
+    assert!(refused.stderr.contains("ann@laptop (github acme/infra run 7), process 4711"), "{}", refused.stderr);
+    project.run(&["apply", "--yes", "--lease-wait", "1s"]).exits(3);
+    project.run(&["apply", "--yes", "--lease", "break:somebody"]).exits(3);
+    assert_eq!(writes(&cloud), Vec::<String>::new());
+    let broken = project.run(&["apply", "--yes", "--lease", &format!("break:{}", claim.id)]).exits(0);
+    assert!(broken.stderr.contains("left by ann@laptop"), "{}", broken.stderr);
+    let left: Vec<String> = cloud.lease_values().into_iter().filter(|v| v.contains(&claim.id)).collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn a_lease_can_be_broken_without_naming_it() {
+    let cloud = Cloud::start();
+    holder_elsewhere(&cloud, now());
+    Project::on(&cloud, SMALL).run(&["apply", "--yes", "--lease", "break"]).exits(0);
+}
+
+#[test]
+fn who_waits_plans_again_when_it_is_free() {
+    let cloud = slow_cloud(1_500);
+    let first = Project::on(&cloud, SMALL);
+    let second = Project::on(&cloud, &SMALL.replace("memory: 128", "memory: 256"));
+    let child = applying(&cloud, &first);
+    let waited = second.run(&["apply", "--yes", "--lease-wait", "60s"]).exits(0);
+    ended(child).exits(0);
+    assert!(waited.stderr.contains("; waiting") && waited.stderr.contains("planning again"), "{}", waited.stderr);
+    assert!(waited.stdout.contains("memory  128 -> 256"), "what the first made is planned from:\n{}", waited.stdout);
+}
+
+#[test]
+fn leases_end_by_themselves_and_are_swept_up() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, SMALL);
+    holder_elsewhere(&cloud, now() - 4 * TURN);
+    project.run(&["apply", "--yes"]).exits(0);
+    assert_eq!(cloud.lease_values(), Vec::<String>::new());
+}
+
+#[test]
+fn a_holder_that_loses_its_lease_starts_nothing_new() {
+    // The function takes longer than a turn, and its trigger comes after it.
+    let cloud = slow_cloud(14_000);
+    let trigger = "    triggers: { nightly: { type: timer, cron: \"0 0 3 * * * *\" } }\n";
+    let project = Project::on(&cloud, &format!("{SMALL}{trigger}"));
+    let child = applying(&cloud, &project);
+    // Somebody breaks it: the claim goes, and another one comes.
+    for value in cloud.lease_values().into_iter().filter(|v| v.matches('/').count() == 5) {
+        cloud.delete_lease_value(&value);
+    }
+    let ran = ended(child).exits(1);
+    let json = ran.json();
+    let summary = &json["stacks"][0]["summary"];
+    assert_eq!((summary["applied"].as_u64(), summary["skipped"].as_u64()), (Some(1), Some(1)), "{json}");
+    assert_eq!(text(&json["error"]["kind"]), "lease_lost", "{json}");
+    assert!(ran.stderr.contains("the lease of stack hook was lost: somebody broke it"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("provision plan"), "{}", ran.stderr);
+    assert!(!writes(&cloud).contains(&"CreateTrigger".to_owned()));
+}
+
+#[test]
+fn a_permission_that_lacks_is_named_before_anything_is_written() {
+    for action in ["CreateTag", "DescribeTags"] {
+        let refuse = Effect::Refuse { code: "AuthFailure.UnauthorizedOperation".to_owned(), message: "no".to_owned() };
+        let rules = vec![Rule::on(action, refuse)];
+        let cloud = Cloud::with(Options { faults: Some(Faults::new(rules)), ..Options::default() });
+        let project = Project::on(&cloud, SMALL);
+        let error = project.run(&["apply", "--yes", "--format", "json"]).exits(1).json()["error"].clone();
+        let help = text(&error["help"]);
+        for word in ["tag:CreateTag", "tag:DeleteTag", "tag:DescribeTags", "--lease off"] {
+            assert!(help.contains(word), "{error}");
+        }
+        assert_eq!((text(&error["call"]), text(&error["stack"])), (action, "hook"), "{error}");
+        assert_eq!(writes(&cloud), Vec::<String>::new());
+        let before = cloud.calls().len();
+        project.run(&["apply", "--yes", "--lease", "off"]).exits(0);
+        assert!(cloud.calls()[before..].iter().all(|(action, _)| !is_lease(action)), "off means off");
+    }
+}
+
+#[test]
+fn a_service_that_knows_no_leases_is_warned_of_once() {
+    for action in ["CreateTag", "DescribeTags"] {
+        let refuse = Effect::Refuse { code: "InvalidAction".to_owned(), message: "no such action".to_owned() };
+        let cloud =
+            Cloud::with(Options { faults: Some(Faults::new(vec![Rule::on(action, refuse)])), ..Options::default() });
+        let project = Project::on(&cloud, SMALL);
+        let other = SMALL.replace("stack: hook", "stack: other").replace("  hook:\n", "  other:\n");
+        project.write("manifests/other.yaml", &other);
+        let ran = project.run(&["apply", "--yes"]).exits(0);
+        assert_eq!(ran.stderr.matches("the service does not know leases").count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_lease_that_cannot_be_taken_means_that_nothing_is_written() {
+    for effect in [Effect::HttpStatus(502), Effect::DropBefore] {
+        let cloud = Cloud::with(Options {
+            faults: Some(Faults::new(vec![Rule::on("CreateTag", effect)])),
+            ..Options::default()
+        });
+        let project = Project::on(&cloud, SMALL);
+        let ran = project.run(&["apply", "--yes"]).exits(1);
+        assert!(ran.stderr.contains("cannot take the lease of stack hook"), "{}", ran.stderr);
+        assert_eq!(writes(&cloud), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn nothing_to_do_takes_no_lease_and_neither_does_a_plan() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, SMALL);
+    project.run(&["plan"]).exits(0);
+    project.run(&["destroy", "--yes"]).exits(0);
+    assert!(cloud.calls().iter().all(|(action, _)| !is_lease(action)));
+    project.run(&["apply", "--yes"]).exits(0);
+    let calls = cloud.calls();
+    let leases: Vec<&str> = calls.iter().map(|(a, _)| a.as_str()).filter(|a| is_lease(a)).collect();
+    assert!(leases.len() <= 8, "a lease takes few calls: {leases:?}");
+    project.run(&["apply", "--yes"]).exits(0);
+    assert!(cloud.calls()[calls.len()..].iter().all(|(action, _)| !is_lease(action)));
+    project.run(&["destroy", "--yes"]).exits(0);
+    assert_eq!(cloud.lease_values(), Vec::<String>::new());
+}
+
+#[test]
+fn an_option_that_nobody_knows_is_refused_in_words() {
+    let project = Project::new(SMALL);
+    for arguments in [["--lease", "maybe"], ["--lease", "break:"], ["--lease-wait", "soon"], ["--lease-wait", "5h"]] {
+        let ran = project.run(&["apply", arguments[0], arguments[1]]).exits(1);
+        assert!(ran.stderr.contains(arguments[0]), "{}", ran.stderr);
+    }
+}
