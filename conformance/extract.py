@@ -20,7 +20,8 @@ WANTED = {
         SetDefaultPolicyVersion DeletePolicyVersion ListEntitiesForPolicy GetUserAppId""".split(),
     "sts": ["GetCallerIdentity", "AssumeRole", "AssumeRoleWithWebIdentity"],
     "tag": """TagResources UnTagResources GetResources DescribeResourceTags
-        DescribeResourceTagsByResourceIds DescribeResourcesByTags ModifyResourceTags CreateTag""".split(),
+        DescribeResourceTagsByResourceIds DescribeResourcesByTags ModifyResourceTags CreateTag
+        DeleteTag DescribeTags""".split(),
 }
 
 

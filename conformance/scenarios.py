@@ -3,6 +3,7 @@ Names are claims; `seeded` ones run once per seed over generated manifests."""
 
 import random
 import signal
+import time
 
 import expect
 import generate
@@ -350,7 +351,8 @@ def what_leaves_the_manifest_is_deleted_triggers_first(binary, seed):
         claim(("function[ap-beijing/default/second]", "delete") in [(c["address"], c["action"]) for c in result.changes()], lambda: str(result))
         before = bench.mark()
         bench.apply("--max-deletes", "unlimited")
-        order = [e["action"] for e in bench.writes(before) if e["action"].startswith("Delete")]
+        order = [e["action"] for e in bench.writes(before)
+                 if e["action"].startswith("Delete") and e["action"] != "DeleteTag"]  # the lease's
         claim(order == ["DeleteTrigger", "DeleteFunction"], f"order of deletes: {order}")
         bench.empty_plan()
 
@@ -605,3 +607,89 @@ def another_stack_keeps_its_objects(binary, seed):
         now = bench.control.state()
         for region, table in other["regions"].items():
             claim(now["regions"][region]["functions"] == table["functions"], f"functions of the other stack changed in {region}")
+
+
+def lease_values(bench):
+    """Tag pairs that belong to no resource's tags: what leases are made of."""
+    state = bench.control.state()
+    return {k: v for k, v in state["tag_values"].items() if "lease" in k or "lock" in k}
+
+
+def lease_free(bench):
+    claim(not lease_values(bench), lambda: f"a lease is left behind: {lease_values(bench)}")
+
+
+@scenario(seeded=True)
+def two_applies_raced_leave_one_truth(binary, seed):
+    with Bench(binary, seed, latency_ms=5) as bench:
+        arguments = ("apply", "--yes")
+        bench.write(hook())
+        first = bench.command(*arguments)
+        bench.write(hook(memory=256))  # the first has read its manifest, or races for the same one
+        second = bench.command(*arguments)
+        results = [bench.finish(process, arguments) for process in (first, second)]
+        codes = [r.code for r in results]
+        claim(0 in codes and set(codes) <= {0, 1, 3}, lambda: "; ".join(map(str, results)))
+        for result in results:
+            if result.code == 3:
+                claim(result.json["error"]["kind"] == "refused", lambda: str(result))
+                claim(not any(s.get("outcomes") for s in result.json["stacks"]), lambda: f"refused after a write: {result}")
+        lease_free(bench)
+        bench.apply()
+        bench.as_declared()
+        bench.empty_plan()
+
+
+@scenario()
+def a_second_apply_is_told_who_the_first_is(binary, seed):
+    with Bench(binary, seed) as bench:
+        bench.environment = {"USER": "ann", "GITHUB_RUN_ID": "77", "GITHUB_REPOSITORY": "acme/infra"}
+        bench.control.faults({"action": "CreateFunction", "kind": "delay", "ms": 2000})
+        bench.write(hook())
+        arguments = ("apply", "--yes")
+        first = bench.command(*arguments)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and sum(map(len, lease_values(bench).values())) < 2:
+            time.sleep(0.005)
+        before = bench.mark()
+        second = bench.run(*arguments, expect_code=3)
+        claim(all(e["service"] == "tag" or e["action"] == "CreateFunction" for e in bench.writes(before)),
+              lambda: f"the refused one wrote: {[e['action'] for e in bench.writes(before)]}")
+        for word in ("ann@", "acme/infra", "77", str(first.pid)):
+            claim(word in second.json["error"]["message"], lambda: f"{word} is not named: {second}")
+        claim(bench.finish(first, arguments).code == 0, "the holder fails")
+        lease_free(bench)
+        bench.as_declared()
+
+
+@scenario()
+def a_holder_killed_here_does_not_block_the_next_apply(binary, seed):
+    with Bench(binary, seed, latency_ms=20) as bench:
+        m = hook()
+        m["functions"] = {f"fn-{n}": {**m["functions"]["hook"]} for n in range(8)}
+        bench.write(m)
+        for writes in range(1, 6):
+            bench.killed(writes)
+            started = time.monotonic()
+            result = bench.apply("--target", "function.fn-0")
+            claim(time.monotonic() - started < 20, lambda: f"it waited for a dead holder: {result}")
+        bench.apply()
+        bench.as_declared()
+        bench.empty_plan()
+
+
+@scenario()
+def a_lease_that_may_not_be_taken_fails_before_the_first_write(binary, seed):
+    with Bench(binary, seed) as bench:
+        bench.write(hook())
+        bench.control.faults({"action": "CreateTag", "kind": "refuse", "code": "AuthFailure.UnauthorizedOperation"})
+        before = bench.mark()
+        result = bench.apply(code=1)
+        claim(all(e["action"] == "CreateTag" for e in bench.writes(before)), lambda: str(result))
+        claim("--lease off" in result.json["error"]["help"] and "tag:CreateTag" in result.json["error"]["help"], lambda: str(result))
+        bench.apply("--lease", "off")
+        bench.control.faults({"action": "CreateTag", "kind": "refuse", "code": "InvalidAction"})
+        bench.write(hook(memory=256))
+        result = bench.apply()
+        claim(result.stderr.count("does not know leases") == 1, lambda: str(result))
+        bench.as_declared()

@@ -411,6 +411,19 @@ class Tags(Case):
         self.function(Tags=[{"Key": "full", "Value": "999"}])
 
 
+    def test_a_pair_is_made_once_and_deleted_once(self):
+        pair = {"TagKey": "lock", "TagValue": "stack/1"}
+        self.client.call("tag", "CreateTag", pair)
+        self.refuses("ResourceInUse.TagDuplicate", self.client.call, "tag", "CreateTag", pair)
+        answer = self.client.call("tag", "DescribeTags", {"TagKeys": ["lock"], "Limit": 1000})
+        self.assertEqual([(t["TagValue"], t["CanDelete"]) for t in answer["Tags"]], [("stack/1", 1)])
+        self.client.call("tag", "DeleteTag", pair)
+        self.refuses("ResourceNotFound.TagNonExist", self.client.call, "tag", "DeleteTag", pair)
+        self.function(Tags=[{"Key": "lock", "Value": "held"}])
+        self.refuses("FailedOperation.TagAttachedResource", self.client.call, "tag", "DeleteTag", {**pair, "TagValue": "held"})
+        self.refuses("FailedOperation", self.client.call, "tag", "DescribeTags", {"Offset": 5, "Limit": 10})
+
+
 class FaultsTest(Case):
     def test_a_rule_strikes_the_call_it_names(self):
         self.control.faults({"service": "scf", "action": "ListFunctions", "nth": 2, "kind": "refuse", "code": "InternalError"})

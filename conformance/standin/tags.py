@@ -163,6 +163,33 @@ class Tag:
         self.cloud.note_tags(tags)
         return {}
 
+    def DeleteTag(self):
+        key, value = self.call.get("TagKey"), self.call.get("TagValue")
+        require(key, "InvalidParameterValue.TagKeyEmpty", "a tag key is empty")
+        known = self.cloud.tag_values.get(key, set())
+        require(value in known, "ResourceNotFound.TagNonExist", "the tag does not exist")
+        require(not any(tags.get(key) == value for _, tags in self.everything()),
+                "FailedOperation.TagAttachedResource", "the tag is on a resource")
+        known.remove(value)
+        if not known:
+            del self.cloud.tag_values[key]
+        return {}
+
+    def DescribeTags(self):
+        """Every pair that exists, attached or not, in no order that means anything."""
+        key, value = self.call.get("TagKey"), self.call.get("TagValue")
+        require((key is None) == (value is None), "InvalidParameterValue.TagFilters", "TagKey and TagValue go together")
+        offset, limit = self.call.get("Offset", 0), self.call.get("Limit", 15)
+        require(1 <= limit <= 1000 and offset % limit == 0, "FailedOperation",
+                "Limit is 1 to 1000, Offset a multiple of it")
+        keys = self.call.get("TagKeys") or ([key] if key else None)
+        used = {pair for _, tags in self.everything() for pair in tags.items()}
+        rows = [{"TagKey": k, "TagValue": v, "CanDelete": int((k, v) not in used), "Category": "Custom"}
+                for k, values in self.cloud.tag_values.items() if keys is None or k in keys
+                for v in values if value is None or v == value]
+        rows.sort(key=lambda row: hashlib.sha256(f"{row['TagKey']}={row['TagValue']}".encode()).digest())
+        return {"TotalCount": len(rows), "Offset": offset, "Limit": limit, "Tags": rows[offset:offset + limit]}
+
     def parts(self, name):
         """Six segments as the older calls name them: service, region, prefix, id."""
         _, _, service, region, _, rest = name.split(":", 5)

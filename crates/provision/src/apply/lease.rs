@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use plan::lease::{self, Answer, Break, Call, Claim, Lease, Next, Seen};
 use tencentcloud::{Client, Error, tag};
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::holder;
 use super::wait::Pauses;
@@ -23,7 +23,7 @@ const CHECK_SECONDS: i64 = 10;
 /// The pause before a renewal that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Values that an apply sweeps up for others, at most, and how long it waits for that in the end.
-const MOST_RUBBISH: usize = 20;
+const MOST_RUBBISH: usize = 50;
 const SWEEPING: Duration = Duration::from_secs(1);
 
 /// Leases of several stacks, kept until they are given back.
@@ -164,20 +164,14 @@ async fn take_one(
     Ok(Some((Keeper { hold, quit, task }, superseded)))
 }
 
-/// Keeps a lease until told to quit, or until it is lost.
+/// Keeps a lease until told to quit, or until it is lost. What others left behind is swept up last, so that a run that
+/// is ended early has spent its calls on changes.
 async fn keep(hold: Arc<Hold>, mut lease: Lease, rubbish: Vec<String>, mut quits: oneshot::Receiver<()>) -> Lease {
-    let mut sweeping = JoinSet::new();
-    sweeping.spawn(sweep(hold.client.clone(), rubbish));
     renew(&hold, &mut lease, &mut quits).await;
+    let sweep = rubbish.into_iter().take(MOST_RUBBISH).map(|value| send(&hold.client, Call::Delete(value)));
     // What is not deleted by then is found again by the next apply.
-    let _ = tokio::time::timeout(SWEEPING, sweeping.join_next()).await;
+    let _ = tokio::time::timeout(SWEEPING, join_all(sweep)).await;
     lease
-}
-
-async fn sweep(client: Client, rubbish: Vec<String>) {
-    for value in rubbish.into_iter().take(MOST_RUBBISH) {
-        let _ = send(&client, &Call::Delete(value)).await;
-    }
 }
 
 async fn renew(hold: &Hold, lease: &mut Lease, quits: &mut oneshot::Receiver<()>) {
@@ -240,7 +234,7 @@ impl Leases {
 /// Deletes the turns, then the claims.
 async fn give_back(client: &Client, lease: &Lease) -> Result<(), Error> {
     for values in lease.given_back() {
-        let all = values.into_iter().map(|value| async move { send(client, &Call::Delete(value)).await });
+        let all = values.into_iter().map(|value| send(client, Call::Delete(value)));
         for result in join_all(all).await {
             result?;
         }
@@ -266,7 +260,7 @@ async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
     loop {
         match lease.next(client.service_time()) {
             Next::Call(call) => {
-                let answer = send(client, &call).await?;
+                let answer = send(client, call).await?;
                 lease.answered(&answer, client.service_time(), &holder::gone);
             }
             Next::Pause(pause) => tokio::time::sleep(pause).await,
@@ -276,15 +270,11 @@ async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
     }
 }
 
-async fn send(client: &Client, call: &Call) -> Result<Answer, Error> {
+async fn send(client: &Client, call: Call) -> Result<Answer, Error> {
     let tag_key = lease::KEY.to_owned();
     let answer = match call {
-        Call::Create(value) => {
-            client.call_within(CALL_LIMIT, None, &tag::CreateTag { tag_key, tag_value: value.clone() }).await
-        }
-        Call::Delete(value) => {
-            client.call_within(CALL_LIMIT, None, &tag::DeleteTag { tag_key, tag_value: value.clone() }).await
-        }
+        Call::Create(tag_value) => client.call_within(CALL_LIMIT, None, &tag::CreateTag { tag_key, tag_value }).await,
+        Call::Delete(tag_value) => client.call_within(CALL_LIMIT, None, &tag::DeleteTag { tag_key, tag_value }).await,
         Call::List => return list(client).await.map(Answer::Listed),
     };
     match answer {
