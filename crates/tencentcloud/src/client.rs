@@ -166,7 +166,20 @@ impl Client {
     /// # Errors
     /// As [`Client::call`]; also [`Unknown::Unstable`] when the list keeps changing while it is read.
     pub async fn list<A: Paged>(&self, region: Option<&str>, request: &A) -> Result<Vec<A::Item>, Error> {
-        paging::list(self, region, request).await
+        paging::list(self, region, request, Some).await
+    }
+
+    /// As [`Client::list`], keeping only what `keep` makes of each row: of a long list most is of no interest.
+    ///
+    /// # Errors
+    /// As [`Client::list`].
+    pub async fn list_with<A: Paged, T>(
+        &self,
+        region: Option<&str>,
+        request: &A,
+        keep: impl Fn(A::Item) -> Option<T>,
+    ) -> Result<Vec<T>, Error> {
+        paging::list(self, region, request, keep).await
     }
 
     /// Reads all resources that a tag query finds, page by page.

@@ -31,9 +31,15 @@ where
     fn key(item: &Self::Item) -> String;
 }
 
-pub(crate) async fn list<A: Paged>(client: &Client, region: Option<&str>, request: &A) -> Result<Vec<A::Item>, Error> {
+/// Reads a list and keeps what `keep` makes of its rows, page by page.
+pub(crate) async fn list<A: Paged, T>(
+    client: &Client,
+    region: Option<&str>,
+    request: &A,
+    keep: impl Fn(A::Item) -> Option<T>,
+) -> Result<Vec<T>, Error> {
     for _ in 0..READS {
-        if let Some(items) = read_once(client, region, request).await? {
+        if let Some(items) = read_once(client, region, request, &keep).await? {
             return Ok(items);
         }
     }
@@ -46,18 +52,25 @@ fn failed<A: Action>(region: Option<&str>, why: Unknown) -> Error {
 }
 
 /// Reads all pages; none when they do not fit together.
-async fn read_once<A: Paged>(
+async fn read_once<A: Paged, T>(
     client: &Client,
     region: Option<&str>,
     request: &A,
-) -> Result<Option<Vec<A::Item>>, Error> {
-    let (mut items, total) = page(client.clone(), region.map(str::to_owned), request.clone(), 0, A::PAGE_SIZE).await?;
-    let first = items.len() as u64;
+    keep: &impl Fn(A::Item) -> Option<T>,
+) -> Result<Option<Vec<T>>, Error> {
+    let (rows, total) = page(client.clone(), region.map(str::to_owned), request.clone(), 0, A::PAGE_SIZE).await?;
     let Some(total) = total else {
         return Err(failed::<A>(region, Unknown::Unreadable("a list without its length".to_owned())));
     };
+    let mut seen = HashSet::with_capacity(rows.len());
+    let mut take = |rows: Vec<A::Item>| -> Option<Vec<T>> {
+        let distinct = rows.iter().all(|row| seen.insert(A::key(row)));
+        distinct.then(|| rows.into_iter().filter_map(keep).collect())
+    };
+    let first = rows.len() as u64;
+    let Some(mut items) = take(rows) else { return Ok(None) };
     if first == 0 || first >= total {
-        return Ok((first == total && distinct::<A>(&items)).then_some(items));
+        return Ok((first == total).then_some(items));
     }
     // A service may give fewer rows than asked for; its page size then becomes ours.
     let size = first.min(A::PAGE_SIZE);
@@ -69,22 +82,23 @@ async fn read_once<A: Paged>(
         let one = page(client.clone(), region.map(str::to_owned), request.clone(), offset, size);
         pages.spawn(async move { (offset, one.await) });
     }
+    let mut count = first;
     let mut rest = Vec::new();
     while let Some(joined) = pages.join_next().await {
         match joined {
             Ok((offset, result)) => {
                 let (rows, told) = result?;
-                if told != Some(total) {
-                    return Ok(None);
-                }
-                rest.push((offset, rows));
+                count += rows.len() as u64;
+                let kept = if told == Some(total) { take(rows) } else { None };
+                let Some(kept) = kept else { return Ok(None) };
+                rest.push((offset, kept));
             }
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
     rest.sort_by_key(|(offset, _)| *offset);
     items.extend(rest.into_iter().flat_map(|(_, rows)| rows));
-    Ok((items.len() as u64 == total && distinct::<A>(&items)).then_some(items))
+    Ok((count == total).then_some(items))
 }
 
 type Page<A> = (Vec<<A as Paged>::Item>, Option<u64>);
@@ -98,11 +112,6 @@ async fn page<A: Paged>(
 ) -> Result<Page<A>, Error> {
     request.set_range(offset, limit);
     client.call(region.as_deref(), &request).await.map(A::rows)
-}
-
-fn distinct<A: Paged>(items: &[A::Item]) -> bool {
-    let mut seen = HashSet::with_capacity(items.len());
-    items.iter().all(|item| seen.insert(A::key(item)))
 }
 
 /// Follows the token from page to page. A resource that turns up twice, or a token that leads in a circle, means that

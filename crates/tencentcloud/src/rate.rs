@@ -29,8 +29,10 @@ pub enum RateMode {
 const WINDOW: Duration = Duration::from_secs(1);
 /// The share of the documented rate that is used: what is left is for jitter on the way and for other clients.
 const SHARE: f64 = 0.95;
+/// How much of a second's calls may be made up for after a late wake-up. With the share above it stays below the rate.
+const STORE: f64 = 0.03;
 /// A second refusal lowers the rate, by this factor.
-const LOWER: f64 = 0.8;
+const LOWER: f64 = 0.9;
 /// Quiet time after which a rate is raised, and by how much.
 const QUIET: Duration = Duration::from_secs(15);
 const RAISE: f64 = 1.05;
@@ -187,7 +189,7 @@ impl Budget {
                     *changed = now;
                 }
                 // A small store makes up for late wake-ups without letting a second hold more than its limit.
-                let store = (*rate * (1.0 - SHARE)).max(1.0);
+                let store = (*rate * STORE).max(1.0);
                 *tokens = (*tokens + (now - *filled).as_secs_f64() * *rate).min(store);
                 *filled = now;
                 if *tokens >= 1.0 {
@@ -299,7 +301,7 @@ mod tests {
             State::Limited { rate, .. } => rate,
             State::Unlimited { .. } => panic!("not limited"),
         };
-        assert!((rate(&budget) - 15.2).abs() < 1e-9);
+        assert!((rate(&budget) - 17.1).abs() < 1e-9);
         let _ = calls(&mut budget, later, later + Duration::from_secs(300));
         assert!(rate(&budget) > 25.0, "{}", rate(&budget));
     }
