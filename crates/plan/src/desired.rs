@@ -145,7 +145,7 @@ pub struct FunctionResource {
     pub function: Arc<Function>,
     /// What it runs, as declared.
     pub code: CodeDeclaration,
-    /// Digest of what it runs; set by [`Stack::set_code_digests`] for code on this machine.
+    /// Digest of what it runs; set by [`FunctionResource::set_code_digest`] for code on this machine.
     pub code_digest: Option<String>,
     /// Whether an existing one is taken.
     pub adopt: Adopt,
@@ -172,8 +172,8 @@ pub enum Bind {
 pub struct TriggerResource {
     /// Its address.
     pub address: ResourceAddress,
-    /// What it is.
-    pub trigger: Trigger,
+    /// What it is, shared with the steps that write it.
+    pub trigger: Arc<Trigger>,
     /// Whether an MPS event type may be taken from another function.
     pub takeover: bool,
     /// Who binds (MPS only).
@@ -206,8 +206,8 @@ pub enum CodeDeclaration {
     },
     /// Files written in the manifest.
     Inline {
-        /// Text by file name.
-        files: BTreeMap<String, String>,
+        /// File names and their text, in order of names.
+        files: Box<[(String, String)]>,
     },
     /// An object in COS, compared by reference.
     Cos {
@@ -281,7 +281,7 @@ impl CodeDeclaration {
                 object: if object.starts_with('/') { object.clone() } else { format!("/{object}") },
                 region: region.clone(),
             },
-            Self::Image(image) => CodeSource::Image(image.clone()),
+            Self::Image(image) => CodeSource::Image(Box::new(image.clone())),
             Self::Demo(id) => CodeSource::Demo(id.clone()),
         }
     }
@@ -308,6 +308,11 @@ impl CodeSource {
 }
 
 impl FunctionResource {
+    /// Sets the digest of code on this machine; 16 of its hex digits identify a function's code.
+    pub fn set_code_digest(&mut self, digest: &str) {
+        self.code_digest = Some(digest.chars().take(16).collect());
+    }
+
     /// The code with its digest; `None` while code on this machine was not looked at.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
@@ -316,11 +321,11 @@ impl FunctionResource {
 }
 
 impl Stack {
-    /// Sets the digests of code on this machine; 16 of its hex digits identify a function's code.
+    /// Sets the digests of code on this machine.
     pub fn set_code_digests(&mut self, digests: &BTreeMap<ResourceAddress, String>) {
         for function in &mut self.functions {
             if let Some(digest) = digests.get(&function.address) {
-                function.code_digest = Some(digest.chars().take(16).collect());
+                function.set_code_digest(digest);
             }
         }
     }

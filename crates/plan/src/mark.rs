@@ -1,9 +1,9 @@
 //! The mark of ownership (design rule 4): tag `provision-stack`, and a last description line
 //! `provision.1.M[.C.A]`. Says what the mark is and whose it is; what to do about it is decided in `decide`.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
+
+use crate::resource::tags::Tags;
 
 /// Tag that names the owning stack.
 pub const STACK_TAG: &str = "provision-stack";
@@ -111,12 +111,7 @@ pub enum Ownership {
 
 /// Reads the mark. A tag that names another stack wins over the line.
 #[must_use]
-pub fn ownership(
-    stack: &str,
-    tags: &BTreeMap<String, String>,
-    mark: Option<&Mark>,
-    identity: Option<&str>,
-) -> Ownership {
+pub fn ownership(stack: &str, tags: &Tags, mark: Option<&Mark>, identity: Option<&str>) -> Ownership {
     let line = matches!((mark, identity), (Some(mark), Some(identity)) if mark.identity == identity);
     match tags.get(STACK_TAG) {
         Some(owner) if owner == stack => Ownership::Ours { tag: true, line },
@@ -150,12 +145,9 @@ mod tests {
     fn a_tag_of_another_stack_wins_over_our_line() {
         let id = identity("a", "r", "n", "f");
         let mark = Mark { identity: id.clone(), code: None, configuration: None };
-        let tags = |owner: &str| [(STACK_TAG.to_owned(), owner.to_owned())].into();
+        let tags = |owner: &str| Tags::from([(STACK_TAG.to_owned(), owner.to_owned())]);
         assert_eq!(ownership("a", &tags("b"), Some(&mark), Some(&id)), Ownership::Other("b".into()));
-        assert_eq!(
-            ownership("a", &BTreeMap::new(), Some(&mark), Some(&id)),
-            Ownership::Ours { tag: false, line: true }
-        );
-        assert_eq!(ownership("a", &BTreeMap::new(), Some(&mark), Some("else")), Ownership::Unmarked);
+        assert_eq!(ownership("a", &Tags::new(), Some(&mark), Some(&id)), Ownership::Ours { tag: false, line: true });
+        assert_eq!(ownership("a", &Tags::new(), Some(&mark), Some("else")), Ownership::Unmarked);
     }
 }

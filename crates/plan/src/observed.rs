@@ -2,6 +2,7 @@
 //! never gets here: absent means the service said so (design rule 1).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::mark::Mark;
 use crate::resource::function::{Function, Image};
@@ -20,6 +21,14 @@ pub struct FunctionKey {
     pub namespace: String,
     /// Name.
     pub name: String,
+}
+
+impl FunctionKey {
+    /// Region, namespace and name, to look it up without a copy.
+    #[must_use]
+    pub fn place(&self) -> (&str, &str, &str) {
+        (&self.region, &self.namespace, &self.name)
+    }
 }
 
 impl std::fmt::Display for FunctionKey {
@@ -104,13 +113,13 @@ impl Status {
 #[derive(Debug, Clone)]
 pub struct ObservedFunction {
     /// Settings; the description is without the mark, tags are all tags, the mark's included.
-    pub function: Function,
+    pub function: Arc<Function>,
     /// The mark at the end of its description.
     pub mark: Option<Mark>,
     /// What the platform is doing with it.
     pub status: Status,
     /// Its image, when it is an image function.
-    pub image: Option<Image>,
+    pub image: Option<Box<Image>>,
     /// Its triggers of every qualifier.
     pub triggers: Vec<RawTrigger>,
 }

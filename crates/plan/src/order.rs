@@ -7,8 +7,8 @@ use crate::address::Kind;
 use crate::change::{Action, Change};
 use crate::desired::{FunctionResource, RoleKind, Stack};
 use crate::diagnostic::Severity;
-use crate::observed::{FunctionKey, Observed};
-use crate::plan::{Decided, Plan};
+use crate::observed::Observed;
+use crate::plan::{Decided, Decisions, Plan};
 use crate::resource::role::Preset;
 use crate::step::{PolicyRef, Step};
 
@@ -28,7 +28,7 @@ struct Node {
 type Tokens = Vec<Token>;
 
 /// Declared functions by where they live.
-type Declared<'a> = BTreeMap<FunctionKey, &'a FunctionResource>;
+type Declared<'a> = BTreeMap<(&'a str, &'a str, &'a str), &'a FunctionResource>;
 
 /// Something that one change brings about or lets go, and another waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,11 +46,11 @@ enum Token {
 }
 
 /// Puts decisions into a plan.
-pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Vec<Decided>) -> Plan {
-    let mut plan = Plan::default();
-    let declared: BTreeMap<FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (f.key(), f)).collect();
+pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Decisions) -> Plan {
+    let mut plan = Plan { unchanged: decided.unchanged, ..Plan::default() };
+    let declared: Declared<'_> = stack.functions.iter().map(|f| (f.place(), f)).collect();
     let mut nodes = Vec::new();
-    for mut item in decided {
+    for mut item in decided.all {
         let refused = item.decision.findings.iter().any(|f| f.severity == Severity::Error);
         plan.findings.append(&mut item.decision.findings);
         match item.decision.action {
@@ -174,6 +174,9 @@ fn node(stack: &Stack, declared: &Declared<'_>, observed: &Observed, decided: De
         Kind::Function => function_tokens(stack, declared, observed, &mut node, gone),
         Kind::Trigger => trigger_tokens(stack, declared, observed, &mut node, gone),
     }
+    for tokens in [&mut node.provides, &mut node.needs, &mut node.frees, &mut node.waits_for] {
+        tokens.shrink_to_fit();
+    }
     node
 }
 
@@ -190,7 +193,7 @@ fn function_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, 
         if stack.roles.iter().any(|r| matches!(r.kind, RoleKind::Preset(Preset::Scf))) {
             node.needs.push(Token::Role(Preset::Scf.role_name().to_owned()));
         }
-        if let Some(resource) = declared.get(&key) {
+        if let Some(resource) = declared.get(&key.place()) {
             node.needs.push(Token::Role(resource.function.role.clone()));
         }
     }
@@ -236,7 +239,7 @@ fn trigger_tokens(stack: &Stack, declared: &Declared<'_>, observed: &Observed, n
             _ => {}
         }
     }
-    let function_goes = gone && !declared.contains_key(&key);
+    let function_goes = gone && !declared.contains_key(&key.place());
     if function_goes {
         node.frees.push(Token::Function(function));
         return;

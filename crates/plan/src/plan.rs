@@ -181,11 +181,28 @@ pub(crate) struct Decided {
     pub(crate) function: Option<FunctionKey>,
 }
 
+/// Decisions that have to be ordered. Those that nothing has to be done about, in a large stack nearly all, are counted.
+#[derive(Default)]
+pub(crate) struct Decisions {
+    pub(crate) all: Vec<Decided>,
+    pub(crate) unchanged: usize,
+}
+
+impl Decisions {
+    fn push(&mut self, decided: Decided) {
+        if decided.decision.action.is_none() && decided.decision.findings.is_empty() {
+            self.unchanged += 1;
+        } else {
+            self.all.push(decided);
+        }
+    }
+}
+
 /// Decides everything.
 #[must_use]
 pub fn plan(stack: &Stack, observed: &Observed) -> Plan {
     let context = Context::of(stack);
-    let mut decided = Vec::new();
+    let mut decided = Decisions::default();
     let mut wanted_holders = BTreeSet::new();
     let custom = custom_policies(stack, observed);
 
@@ -270,7 +287,7 @@ fn decide_function(
     resource: &FunctionResource,
     observed: &Observed,
     released: &BTreeMap<String, FunctionKey>,
-    decided: &mut Vec<Decided>,
+    decided: &mut Decisions,
     wanted_holders: &mut BTreeSet<String>,
 ) {
     let key = resource.key();
@@ -323,10 +340,10 @@ fn decide_function(
 /// MPS event types that this plan unbinds from functions of the stack, and from which.
 fn released_bindings(stack: &Stack, observed: &Observed, context: Context<'_>) -> BTreeMap<String, FunctionKey> {
     let mut released = BTreeMap::new();
-    let by_key: BTreeMap<FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (f.key(), f)).collect();
+    let by_key: BTreeMap<_, &FunctionResource> = stack.functions.iter().map(|f| (f.place(), f)).collect();
     for (key, present) in &observed.functions {
         let Some(present) = present else { continue };
-        let declared = by_key.get(key);
+        let declared = by_key.get(&key.place());
         if declared.is_none()
             && decide::undeclared_function(context, key, present).is_none_or(|(_, d, _)| d.action.is_none())
         {
@@ -349,7 +366,7 @@ fn decide_undeclared(
     observed: &Observed,
     context: Context<'_>,
     custom: &BTreeSet<String>,
-    decided: &mut Vec<Decided>,
+    decided: &mut Decisions,
 ) {
     let mut take = |found: Option<(ResourceAddress, Decision, Origin)>, region: &str, function: Option<FunctionKey>| {
         if let Some((address, decision, origin)) = found {
@@ -373,10 +390,10 @@ fn decide_undeclared(
             take(decide::undeclared_namespace(context, region, name, present), region, None);
         }
     }
-    let declared: BTreeSet<FunctionKey> = stack.functions.iter().map(FunctionResource::key).collect();
+    let declared: BTreeSet<_> = stack.functions.iter().map(FunctionResource::place).collect();
     for (key, present) in &observed.functions {
         let Some(present) = present else { continue };
-        if declared.contains(key) {
+        if declared.contains(&key.place()) {
             continue;
         }
         let Some((address, decision, origin)) = decide::undeclared_function(context, key, present) else { continue };

@@ -161,9 +161,9 @@ pub enum Step {
     /// SCF DeleteFunction, then wait until it is gone.
     DeleteFunction { key: FunctionKey },
     /// SCF CreateTrigger.
-    CreateTrigger { key: FunctionKey, trigger: Trigger, description: Option<String> },
+    CreateTrigger { key: FunctionKey, trigger: Arc<Trigger>, description: Option<String> },
     /// SCF UpdateTrigger, the present trigger found by its listed name.
-    UpdateTrigger { key: FunctionKey, present: RawTrigger, trigger: Trigger, description: Option<String> },
+    UpdateTrigger { key: FunctionKey, present: RawTrigger, trigger: Arc<Trigger>, description: Option<String> },
     /// SCF UpdateTriggerStatus.
     UpdateTriggerStatus { key: FunctionKey, present: RawTrigger, enabled: bool },
     /// SCF DeleteTrigger, echoing what was listed.

@@ -73,7 +73,7 @@ fn package(
     match code {
         CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude),
         CodeDeclaration::Zip { path } => package::zip(tree, path),
-        CodeDeclaration::Inline { files } => package::inline(files),
+        CodeDeclaration::Inline { files } => package::inline(&files.iter().cloned().collect()),
         CodeDeclaration::Cargo { package, inputs } => {
             let out = options.folder.join(".provision/packages");
             let identity = cargo::identify(tree, package, inputs)?;

@@ -271,26 +271,28 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
 /// Gives every function the digest of its code. Reads files, starts nothing.
 fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
     let tree = &loaded.tree;
+    // What is known of each declaration that was looked at; nothing where that failed, which is said once.
     let mut known: BTreeMap<String, Option<Identified>> = BTreeMap::new();
-    let mut digests = BTreeMap::new();
-    for function in &loaded.stack.functions {
+    for function in &mut loaded.stack.functions {
         if function.code_digest.is_some() {
             continue;
         }
-        let key = declaration_key(&function.code);
-        let found = known.entry(key).or_insert_with(|| match identify_one(tree, &function.code) {
-            Ok(found) => Some(found),
-            Err(error) => {
-                findings.push(finding(function, &error, tree));
-                None
+        // What stands in the manifest is quickly identified again; what stands in folders may be large.
+        let key = (!matches!(function.code, CodeDeclaration::Inline { .. })).then(|| declaration_key(&function.code));
+        let found = match key.as_ref().and_then(|key| known.get(key)) {
+            Some(found) => found.clone(),
+            None => {
+                identify_one(tree, &function.code).map_err(|error| findings.push(finding(function, &error, tree))).ok()
             }
-        });
-        if let Some(found) = found {
-            digests.insert(function.address.clone(), found.digest.clone());
+        };
+        if let Some(found) = &found {
+            function.set_code_digest(&found.digest);
             loaded.sizes.extend(found.size.map(|size| (function.address.clone(), size)));
         }
+        if let Some(key) = key {
+            known.entry(key).or_insert(found);
+        }
     }
-    loaded.stack.set_code_digests(&digests);
 }
 
 /// Functions that declare the same code share its digest and its package.
@@ -310,6 +312,7 @@ pub(crate) fn declaration_key(code: &CodeDeclaration) -> String {
 }
 
 /// What is known of code before it is built.
+#[derive(Clone)]
 struct Identified {
     digest: String,
     /// Bytes of its package.
@@ -324,7 +327,7 @@ fn identify_one(tree: &Tree, code: &CodeDeclaration) -> Result<Identified, Packa
         }
         CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude).map(packed),
         CodeDeclaration::Zip { path } => package::zip(tree, path).map(packed),
-        CodeDeclaration::Inline { files } => package::inline(files).map(packed),
+        CodeDeclaration::Inline { files } => package::inline(&files.iter().cloned().collect()).map(packed),
         CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
             Ok(Identified { digest: code.reference_digest().unwrap_or_default(), size: None })
         }

@@ -19,6 +19,12 @@ use crate::step::{Member, Step};
 
 /// Where a declared function lives.
 impl FunctionResource {
+    /// Region, namespace and name, to look it up without a copy.
+    #[must_use]
+    pub fn place(&self) -> (&str, &str, &str) {
+        (&self.region, &self.namespace, &self.name)
+    }
+
     /// Its identity in the cloud.
     #[must_use]
     pub fn key(&self) -> FunctionKey {
@@ -149,6 +155,8 @@ impl<'a> Write<'a> {
             &Function::default().attributes(),
             &self.desired.origin,
         ));
+        // Thousands of creates are held at once.
+        attributes.shrink_to_fit();
         attributes
     }
 
@@ -305,7 +313,7 @@ fn cause(desired: &FunctionResource, observed: &ObservedFunction, write: &Write<
         return Cause::Unknown;
     };
     let Some(configuration) = &applied.configuration else { return Cause::Unknown };
-    let mut cleaned = observed.function.clone();
+    let mut cleaned = Function::clone(&observed.function);
     cleaned.tags.retain(|k, _| !k.starts_with("provision-"));
     cleaned.protect = protects(&observed.function.tags);
     if cleaned.handler.is_empty() {

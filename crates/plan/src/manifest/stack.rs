@@ -312,7 +312,7 @@ fn resource_scope(
 
 /// `tags:` of anything.
 pub(super) fn read_tags(fields: &Fields<'_>, findings: &mut Findings) -> Tags {
-    let mut tags = BTreeMap::new();
+    let mut tags = Tags::new();
     for (key, (value, node)) in fields.string_map("tags", findings).unwrap_or_default() {
         names::tag(&key, &value, node.span, &mut findings.all);
         tags.insert(key, value);

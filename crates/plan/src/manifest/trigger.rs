@@ -1,5 +1,7 @@
 //! `triggers:` of a function.
 
+use std::sync::Arc;
+
 use super::fields::{Fields, Findings};
 use crate::address::ResourceAddress;
 use crate::desired::{Bind, TriggerResource};
@@ -101,7 +103,7 @@ pub(super) fn trigger(
             .unwrap_or_else(|| "$DEFAULT".to_owned()),
         description,
     };
-    Some(TriggerResource { address, trigger, takeover, bind, origin })
+    Some(TriggerResource { address, trigger: Arc::new(trigger), takeover, bind, origin })
 }
 
 fn mps(fields: &Fields<'_>, findings: &mut Findings) -> Option<Spec> {

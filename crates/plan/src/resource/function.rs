@@ -295,7 +295,7 @@ pub enum CodeSource {
         region: Option<String>,
     },
     /// A container image.
-    Image(Image),
+    Image(Box<Image>),
     /// A console template.
     Demo(String),
 }

@@ -21,7 +21,7 @@ pub struct Policy {
 // Texts and tags may hold sensitive variables: Debug shows the keys of tags only.
 impl std::fmt::Debug for Policy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Policy").field("tags", &self.tags.keys()).finish_non_exhaustive()
+        f.debug_struct("Policy").field("tags", &self.tags).finish_non_exhaustive()
     }
 }
 

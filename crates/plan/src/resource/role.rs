@@ -81,10 +81,7 @@ pub struct Role {
 // Texts and tags may hold sensitive variables: Debug shows names only.
 impl std::fmt::Debug for Role {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Role")
-            .field("policies", &self.policies)
-            .field("tags", &self.tags.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("Role").field("policies", &self.policies).field("tags", &self.tags).finish_non_exhaustive()
     }
 }
 

@@ -67,7 +67,7 @@ impl Read<'_> {
 }
 
 pub(super) fn tags(read: &Read<'_>) -> Tags {
-    read.map("tags")
+    read.map("tags").into_iter().collect()
 }
 
 /// A function's settings.

@@ -29,6 +29,9 @@ pub fn whole_stack(stack: &Stack) -> Vec<Diagnostic> {
 #[must_use]
 pub fn across(stacks: &[&Stack]) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
+    if stacks.len() < 2 {
+        return findings;
+    }
     let mut names: HashMap<&str, &Stack> = HashMap::new();
     let mut identities: HashMap<(String, String), &Stack> = HashMap::new();
     let mut events: HashMap<String, &Stack> = HashMap::new();

@@ -127,7 +127,7 @@ impl Cloud {
             CodeSource::Package | CodeSource::Cos { .. } | CodeSource::Demo(_) => None,
         };
         ObservedFunction {
-            function,
+            function: function.into(),
             mark: present.mark.clone(),
             status: Status::Active,
             image,

@@ -4,7 +4,7 @@
 mod holders;
 mod roles;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -124,31 +124,34 @@ async fn functions(
         observed.namespaces.entry((namespace.region.clone(), namespace.name.clone())).or_insert(None);
     }
 
-    let declared: BTreeMap<FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (f.key(), f)).collect();
+    let declared: BTreeMap<_, &FunctionResource> = stack.functions.iter().map(|f| (f.place(), f)).collect();
     let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.into_iter().map(|k| (k, None)).collect();
     let lists = in_use.iter().map(|(region, namespace)| {
         let (declared, wanted) = (&declared, &wanted);
         async move {
-            let rows = list_functions(client, region, namespace).await?;
-            let of_interest = rows.into_iter().filter_map(|row| {
+            let of_interest = |row: scf::Function| {
                 let key = FunctionKey { region: region.clone(), namespace: namespace.clone(), name: row.function_name };
                 let identity = mark::identity(&stack.name, region, namespace, &key.name);
                 let (_, line) = mark::split(row.description.as_deref().unwrap_or(""));
                 let marked = line.is_some_and(|m| m.identity == identity);
                 let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
-                (marked || owned || declared.contains_key(&key) || wanted.contains_key(&key))
+                (marked || owned || declared.contains_key(&key.place()) || wanted.contains_key(&key))
                     .then_some((key, row.reserved_concurrency_mem))
-            });
-            Ok::<Vec<_>, CommandError>(of_interest.collect())
+            };
+            let request = scf::ListFunctions { namespace: Some(namespace.clone()), ..Default::default() };
+            match client.list_with(Some(region), &request, of_interest).await {
+                Ok(rows) => Ok(rows),
+                Err(error) if scf::is_namespace_absent(&error) => Ok(Vec::new()),
+                Err(error) => Err(failed(format!("list the functions of {region}/{namespace}"), None)(error)),
+            }
         }
     });
-    // Of long lists only what matters is kept.
     let listed = try_join_all(lists).await?;
     wanted.extend(listed.into_iter().flatten());
 
     let declared = &declared;
     let reads = wanted.into_iter().map(|(key, reserved)| async move {
-        let function = declared.get(&key).map(|f| &f.function);
+        let function = declared.get(&key.place()).map(|f| &f.function);
         let ask = Ask {
             reserved: function.is_some_and(|f| f.reserved_concurrency.is_some()) || reserved.is_some_and(|r| r > 0),
             asynchronous: function.is_some_and(|f| f.asynchronous.is_some()),
@@ -157,21 +160,11 @@ async fn functions(
     });
     // Each read under way has a request and an answer of its own: a bound keeps memory from growing with the stack.
     let found = stream::iter(reads).buffer_unordered(READS_PER_CALL * client.parallelism());
-    let mut found: Vec<(FunctionKey, Option<ObservedFunction>)> = found.try_collect().await?;
-    let read: HashSet<&FunctionKey> = found.iter().map(|(key, _)| key).collect();
-    let absent: Vec<_> = declared.keys().filter(|key| !read.contains(key)).map(|key| (key.clone(), None)).collect();
-    found.extend(absent);
-    observed.functions = found.into_iter().collect();
-    Ok(())
-}
-
-async fn list_functions(client: &Client, region: &str, namespace: &str) -> Result<Vec<scf::Function>, CommandError> {
-    let request = scf::ListFunctions { namespace: Some(namespace.to_owned()), ..Default::default() };
-    match client.list(Some(region), &request).await {
-        Ok(rows) => Ok(rows),
-        Err(error) if scf::is_namespace_absent(&error) => Ok(Vec::new()),
-        Err(error) => Err(failed(format!("list the functions of {region}/{namespace}"), None)(error)),
+    observed.functions = found.try_collect().await?;
+    for function in &stack.functions {
+        observed.functions.entry(function.key()).or_insert(None);
     }
+    Ok(())
 }
 
 /// Which of the slower reads a function needs.

@@ -1,6 +1,7 @@
 //! Answers of the API to observed state.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use plan::mark;
 use plan::observed::{ObservedFunction, ObservedNamespace, ObservedPolicy, ObservedRole, Status};
@@ -39,7 +40,7 @@ fn filled(text: Option<&String>) -> Option<String> {
 /// A function in normal form.
 pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> ObservedFunction {
     let (description, mark) = mark::split(answer.description.as_deref().unwrap_or(""));
-    let image = answer.image_config.as_ref().filter(|i| !i.image_uri.is_empty()).map(image);
+    let image = answer.image_config.as_ref().filter(|i| !i.image_uri.is_empty()).map(|i| Box::new(image(i)));
     let reasons: Vec<String> = answer
         .status_reasons
         .iter()
@@ -117,7 +118,7 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
         protect: false,
     };
     ObservedFunction {
-        function,
+        function: Arc::new(function),
         mark,
         status: Status::from_platform(&answer.status, &reasons.join("; ")),
         image,
