@@ -123,11 +123,11 @@ pub(crate) const ABSENT: &str = "not in the cloud yet";
 
 /// Tags to set and keys to remove so that `observed` becomes `wanted`; ignored tags stay, the mark's tags count.
 fn tag_changes(wanted: &Tags, observed: &Tags, ignore: &IgnoreTags) -> (Tags, Vec<String>) {
-    let set = wanted.iter().filter(|(k, v)| observed.get(*k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let set = wanted.iter().filter(|(k, v)| observed.get(k) != Some(v)).map(|(k, v)| (k.clone(), v.clone())).collect();
     let ours = |key: &str| key == crate::mark::PROTECT_TAG;
     let remove = observed
         .keys()
-        .filter(|k| !wanted.contains_key(*k) && (!ignore.ignores(k) || ours(k)) && *k != STACK_TAG)
+        .filter(|k| !wanted.contains_key(k) && (!ignore.ignores(k) || ours(k)) && *k != STACK_TAG)
         .cloned()
         .collect();
     (set, remove)

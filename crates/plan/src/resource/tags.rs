@@ -145,7 +145,7 @@ impl IgnoreTags {
     #[must_use]
     pub fn keep(&self, tags: &Tags, declared: &Tags) -> Tags {
         tags.iter()
-            .filter(|(k, _)| declared.contains_key(*k) || !self.ignores(k))
+            .filter(|(k, _)| declared.contains_key(k) || !self.ignores(k))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect()
     }

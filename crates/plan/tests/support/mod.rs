@@ -37,7 +37,9 @@ fn identify(stack: &mut Stack) {
         .iter()
         .map(|f| {
             let text = match &f.code {
-                CodeDeclaration::Inline { files } => format!("{files:?}"),
+                CodeDeclaration::Inline { files } => {
+                    format!("{:?}", files.iter().cloned().collect::<std::collections::BTreeMap<_, _>>())
+                }
                 CodeDeclaration::Cargo { package, .. } => package.clone(),
                 other => other.reference_digest().unwrap_or_default(),
             };

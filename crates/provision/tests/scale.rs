@@ -1,0 +1,103 @@
+//! What a large stack costs: how many calls a plan and an apply make, and how much memory a plan takes. Times are
+//! measured by `make bench`, for they would not hold on a loaded machine.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use localcloud::Options;
+use support::{Cloud, Project, is_write};
+
+/// A stack of functions with inline code, one timer and one tag each.
+fn manifest(functions: usize) -> String {
+    let mut text = "stack: scale\nregion: ap-beijing\nfunctions:\n".to_owned();
+    for number in 0..functions {
+        text.push_str(&format!(
+            "  worker-{number:05}:\n    runtime: Python3.10\n    handler: index.main_handler\n    \
+             code: {{ inline: {{ index.py: \"def main_handler(event, context):\\n    return {number}\\n\" }} }}\n    \
+             tags: {{ number: \"{number}\" }}\n    \
+             triggers: {{ nightly: {{ type: timer, cron: \"0 0 3 * * * *\" }} }}\n"
+        ));
+    }
+    text
+}
+
+/// How often each action was called by a run, with how many ended well.
+fn calls(cloud: &Cloud, run: impl FnOnce()) -> BTreeMap<String, usize> {
+    let before = cloud.calls().len();
+    run();
+    let mut counts = BTreeMap::new();
+    for (action, _) in cloud.calls().into_iter().skip(before) {
+        *counts.entry(action).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn calls_grow_with_the_stack_and_none_asks_what_is_known() {
+    for functions in [30, 230] {
+        let cloud = Cloud::with(Options { quotas: false, ..Options::default() });
+        let project = Project::on(&cloud, &manifest(functions));
+        // Lists give at most 100 functions or 200 tagged resources a page.
+        let pages = |rows: usize, size: usize| rows.div_ceil(size).max(1);
+        let lists = |present: usize| {
+            BTreeMap::from([
+                ("DescribeRoleList".to_owned(), 1),
+                ("GetCallerIdentity".to_owned(), 1),
+                ("GetResources".to_owned(), pages(present, 200)),
+                ("ListFunctions".to_owned(), pages(present, 100)),
+                ("ListNamespaces".to_owned(), 1),
+                ("ListPolicies".to_owned(), 1),
+            ])
+        };
+
+        let counted = calls(&cloud, || drop(project.run(&["plan"]).exits(0)));
+        assert_eq!(counted, lists(0), "a plan on an empty cloud reads lists only");
+
+        let counted = calls(&cloud, || drop(project.run(&["apply", "--yes", "--quiet"]).exits(0)));
+        assert_eq!(counted["CreateFunction"], functions);
+        assert_eq!(counted["CreateTrigger"], functions);
+        let writes: usize = counted.iter().filter(|(action, _)| is_write(action)).map(|(_, count)| count).sum();
+        assert_eq!(writes, 2 * functions, "{counted:?}");
+        // Each is read back at least once, and again only while the platform is still at work on it.
+        assert!((functions..4 * functions).contains(&counted["GetFunction"]), "{counted:?}");
+
+        let counted = calls(&cloud, || drop(project.run(&["plan", "--detailed-exitcode"]).exits(0)));
+        let mut expected = lists(functions);
+        expected.insert("GetFunction".to_owned(), functions);
+        assert_eq!(counted, expected, "one read for each function, which tells its triggers and tags too");
+    }
+}
+
+/// The most memory in bytes that a plan of this many creates has taken when it begins to print. Nobody reads its
+/// output until then, so it waits to be looked at.
+#[cfg(target_os = "linux")]
+fn peak(cloud: &Cloud, functions: usize) -> usize {
+    use std::io::Read as _;
+    let project = Project::on(cloud, &manifest(functions));
+    let mut child = project.command(&["plan"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    output.read_exact(&mut [0]).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(rest.contains(&format!("{} to create", 2 * functions)), "it planned everything");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_grows_with_the_stack_and_no_faster() {
+    let cloud = Cloud::with(Options { quotas: false, ..Options::default() });
+    let (small, large) = (peak(&cloud, 500), peak(&cloud, 2_000));
+    assert!(large < LIMIT, "{large} bytes for 2,000 functions");
+    assert!(large < 4 * small, "{small} bytes for 500 functions, {large} for 2,000");
+}
+
+/// Measured were 36 MB with a build for debugging, most of it the program itself; before much was shared it took 80 MB.
+#[cfg(target_os = "linux")]
+const LIMIT: usize = 48 << 20;
