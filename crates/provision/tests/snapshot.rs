@@ -94,7 +94,7 @@ fn a_fork_plans_without_keys_and_without_values() {
     let text = project.run(&["plan", "--snapshot", "snapshot.json"]).exits(0).stdout;
     for part in [
         "as of 20",
-        "(snapshot, account 100000000001)",
+        "(snapshot, account 100000000001); for reading, nothing is applied from it\n",
         "memory            128 -> 256",
         "~ function.hook update  memory, environment.MODE and 1 more differ",
         "-> \"loud\"",

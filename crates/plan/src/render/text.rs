@@ -22,8 +22,8 @@ pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
     ));
     if let Some(as_of) = &plan.as_of {
         let account = if as_of.account.is_empty() { String::new() } else { format!(", account {}", as_of.account) };
-        let line = format!("  as of {} (snapshot{account}); for reading, nothing is applied from it\n", as_of.time);
-        out.push_str(&style.yellow(&visible_line(&line)));
+        let line = format!("  as of {} (snapshot{account}); for reading, nothing is applied from it", as_of.time);
+        out.push_str(&format!("{}\n", style.yellow(&visible_line(&line))));
     }
     if plan.changes.is_empty() && plan.as_of.is_none() {
         let nothing = if plan.errors().next().is_some() {
