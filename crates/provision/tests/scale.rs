@@ -98,6 +98,7 @@ fn memory_grows_with_the_stack_and_no_faster() {
     assert!(large < 4 * small, "{small} bytes for 500 functions, {large} for 2,000");
 }
 
-/// Measured were 36 MB with a build for debugging, most of it the program itself; before much was shared it took 80 MB.
+/// Measured were 46 MiB with a build for debugging, a third of it the program itself. Before work under way was bounded
+/// and much was shared, even a release took 76 MiB.
 #[cfg(target_os = "linux")]
-const LIMIT: usize = 48 << 20;
+const LIMIT: usize = 64 << 20;
