@@ -59,7 +59,10 @@ fn calls_grow_with_the_stack_and_none_asks_what_is_known() {
         let counted = calls(&cloud, || drop(project.run(&["apply", "--yes", "--quiet"]).exits(0)));
         assert_eq!(counted["CreateFunction"], functions);
         assert_eq!(counted["CreateTrigger"], functions);
-        let writes: usize = counted.iter().filter(|(action, _)| is_write(action)).map(|(_, count)| count).sum();
+        // The lease's writes depend on how long the apply takes, not on how much it does.
+        let of_lease = |action: &str| ["CreateTag", "DeleteTag"].contains(&action);
+        let writes: usize =
+            counted.iter().filter(|(action, _)| is_write(action) && !of_lease(action)).map(|(_, count)| count).sum();
         assert_eq!(writes, 2 * functions, "{counted:?}");
         // Each is read back at least once, and again only while the platform is still at work on it.
         assert!((functions..4 * functions).contains(&counted["GetFunction"]), "{counted:?}");
