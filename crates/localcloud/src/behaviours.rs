@@ -325,6 +325,12 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         "action definition; that keys are joined by AND is assumed",
     ),
     behaviour(
+        "tag.pairs",
+        Documented,
+        "CreateTag refuses a pair that exists, DeleteTag one that does not or that is attached. A pair needs no resource, and shows in DescribeTags at once.",
+        "error lists; when it shows is assumed",
+    ),
+    behaviour(
         "tag.limits",
         Documented,
         "50 tags a resource, 1,000 keys, 1,000 values a key, 10 resources and tags a call.",

@@ -365,6 +365,9 @@ impl State {
 
     fn describe_tags(&mut self, args: Args<'_>) -> Answer {
         let (offset, limit) = (args.int("Offset").unwrap_or(0), args.int("Limit").unwrap_or(15));
+        if !(1..=1000).contains(&limit) || offset % limit != 0 {
+            return refuse("FailedOperation", "Limit is 1 to 1000, and Offset a multiple of it");
+        }
         let keys = args.texts("TagKeys");
         let mut rows = Vec::new();
         for (key, values) in self.tag_keys.iter() {

@@ -474,7 +474,7 @@ fn report(
             report_text(run, planned, ended);
         }
         Format::Markdown | Format::Gitlab | Format::Sarif => {
-            run.review_outcomes(loaded, planned, ended, interrupted.or(loss))
+            run.review_outcomes(loaded, planned, ended, interrupted.or(loss));
         }
     }
 }
