@@ -45,6 +45,12 @@ impl Applier<'_> {
         let mut written: Vec<Step> = Vec::new();
         for _ in 0..ROUNDS {
             let ran = self.run_steps(index, change, &steps).await?;
+            if let Ran::Settle(trouble) = &ran
+                && written.is_empty()
+                && trouble.outcome == Outcome::Failed
+            {
+                self.made_by_us(change).await?;
+            }
             written.extend(steps.iter().cloned());
             let verify = match ran {
                 Ran::Settle(trouble) => {
@@ -70,6 +76,34 @@ impl Applier<'_> {
         if trouble.outcome == Outcome::Unknown {
             trouble.outcome = Outcome::Failed;
         }
+        Err(trouble)
+    }
+
+    /// A create that is refused, for the object exists: it was made since the plan. By a run of ours that was killed,
+    /// or by one of the same manifest, and it is as we would have made it; or by somebody who wants something else, and
+    /// may believe to have it. Namespaces and roles may be several stacks', and are completed.
+    async fn made_by_us(&self, change: &Change) -> Result<(), Trouble> {
+        if change.action != Action::Create
+            || !matches!(change.address.kind(), Kind::Function | Kind::Trigger | Kind::Policy)
+        {
+            return Ok(());
+        }
+        let Some(decision) = self.decide_again(change).await? else { return Ok(()) };
+        // What no create carries, or what is sometimes overlooked, may still be missing.
+        let left_to_do = |path: &str| {
+            ["ownership", "reserved_concurrency"].contains(&path)
+                || path.starts_with("tags")
+                || path.starts_with("async.")
+        };
+        let Some(other) = decision.attributes.iter().find(|a| !left_to_do(&a.path)) else { return Ok(()) };
+        if decision.findings.iter().any(|f| f.severity == Severity::Error) {
+            return Ok(());
+        }
+        let mut trouble = Trouble::failed(format!(
+            "it was made since the plan was made, with another {}; it was left alone",
+            other.path
+        ));
+        trouble.code = Some("Moved".to_owned());
         Err(trouble)
     }
 

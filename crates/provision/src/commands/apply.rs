@@ -96,15 +96,25 @@ enum Try {
         stack: String,
         held: CommandError,
     },
+    /// The plan does not hold any more, for this reason; nothing was changed.
+    Moved(CommandError),
 }
 
 /// Tries, and tries again while there is time to wait for others: what they did has to be planned for.
 async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Session) -> u8 {
     let until = Instant::now() + order.arguments.lease_wait.unwrap_or_default();
+    // Who said yes to whatever the plan is gets a new one, once; who approved a plan gets that or none.
+    let mut any_plan_will_do = order.arguments.yes && order.saved.is_none();
     loop {
         let (stack, held) = match once(run, order, loaded, session).await {
             Try::Ended(code) => return code,
             Try::Held { stack, held } => (stack, held),
+            Try::Moved(error) if any_plan_will_do => {
+                any_plan_will_do = false;
+                run.ui.say(&format!("{error}; planning again"));
+                continue;
+            }
+            Try::Moved(error) => return run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
         };
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || order.stop.asked() {
@@ -177,24 +187,36 @@ async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Sessi
         }
         Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
     };
-    let looked = if leases.superseded || planned_at.elapsed() > FRESH {
-        still_planned(run, order, loaded, session, &planned).await
-    } else {
-        Ok(())
-    };
-    // So is what has to stand in a bucket: a failed upload leaves every function as it was.
-    let ready = match looked {
-        Ok(()) => deliver(run, session, loaded, &planned, packages, order.stop).await,
-        Err(error) => Err(error),
-    };
-    let code = match ready {
-        Ok(ready) => carry_out_all(run, order, loaded, session, &planned, ready, &leases).await,
-        Err(error) => run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
-    };
+    let ended = under_lease(run, order, loaded, session, &planned, planned_at, packages, &leases).await;
     for warning in leases.give_back().await {
         run.ui.complain(&warning);
     }
-    Try::Ended(code)
+    ended
+}
+
+#[expect(clippy::too_many_arguments, reason = "what one try has gathered, handed on once")]
+async fn under_lease(
+    run: &mut Run,
+    order: &Order<'_>,
+    loaded: &Loaded,
+    session: &Session,
+    planned: &[Planned],
+    planned_at: Instant,
+    packages: Vec<Packages>,
+    leases: &Leases,
+) -> Try {
+    if leases.superseded || planned_at.elapsed() > FRESH {
+        match still_planned(run, order, loaded, session, planned).await {
+            Ok(()) => {}
+            Err(error @ CommandError::Refused { .. }) => return Try::Moved(error),
+            Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+        }
+    }
+    // What has to stand in a bucket is there first: a failed upload leaves every function as it was.
+    match deliver(run, session, loaded, planned, packages, order.stop).await {
+        Ok(ready) => Try::Ended(carry_out_all(run, order, loaded, session, planned, ready, leases).await),
+        Err(error) => Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+    }
 }
 
 /// Takes the lease of every stack that is written to.
