@@ -152,10 +152,10 @@ impl Lease {
         self.stage == Stage::Claim && self.held.is_empty() && self.outdated.is_empty()
     }
 
-    /// Seconds until the next turn has to be asked for.
+    /// Seconds until the next turn has to be asked for; at least one, for most applies are over by then.
     #[must_use]
     pub fn rest(&self, now: i64) -> i64 {
-        (self.until(now) - now - RENEW).max(0)
+        (self.until(now) - now - RENEW).max(1)
     }
 
     /// Looks after a lease that is held: asks for the next turn when it is time, and whether it was broken.
