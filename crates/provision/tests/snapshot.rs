@@ -104,6 +104,11 @@ fn a_fork_plans_without_keys_and_without_values() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    let comment = project.run(&["plan", "--snapshot", "snapshot.json", "--format", "markdown"]).exits(0).stdout;
+    assert_eq!(comment.to_lowercase().matches("as of").count(), 1, "{comment}");
+    let taken: Json = serde_json::from_str(&snapshot).expect("a snapshot is JSON");
+    let line = format!("as of `{}`, account `100000000001`, without", support::text(&taken["as_of"]));
+    assert!(comment.contains(&line), "{line}\n{comment}");
 }
 
 #[test]

@@ -189,12 +189,18 @@ fn tail(report: &Report<'_>) -> String {
     if !report.notes.is_empty() {
         out.push('\n');
     }
-    if !report.as_of.is_empty() {
-        let mut accounts: Vec<&str> = report.stacks.iter().map(|s| s.account).filter(|a| !a.is_empty()).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        let of = if accounts.is_empty() { String::new() } else { format!(", account {}", code(&accounts.join(", "))) };
-        out.push_str(&format!("As of {}{of}.\n", code(report.as_of)));
+    // A snapshot's section has said it.
+    let pictured = report.stacks.iter().any(|s| s.plan.as_of.is_some());
+    if !report.as_of.is_empty() && !pictured {
+        out.push_str(&format!("As of {}{}.\n", code(report.as_of), accounts(report)));
     }
     out
+}
+
+/// Whose objects these are, to follow a time; empty when that is not known.
+fn accounts(report: &Report<'_>) -> String {
+    let mut accounts: Vec<&str> = report.stacks.iter().map(|s| s.account).filter(|a| !a.is_empty()).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    if accounts.is_empty() { String::new() } else { format!(", account {}", code(&accounts.join(", "))) }
 }

@@ -1,7 +1,7 @@
 //! What a report made from a snapshot says beside its changes: from when the picture is, and what was not compared.
 
-use super::Report;
 use super::escape::code;
+use super::{Report, accounts};
 use crate::render::text::plural;
 use crate::snapshot::NotCompared;
 
@@ -13,8 +13,9 @@ const ATTRIBUTES: usize = 3;
 pub(super) fn section(report: &Report<'_>) -> String {
     let Some(as_of) = report.stacks.iter().find_map(|s| s.plan.as_of.as_ref()) else { return String::new() };
     let mut out = format!(
-        "**Planned from a snapshot** as of {}, without looking at the cloud; nothing is applied from it.\n\n",
-        code(&as_of.time)
+        "**Planned from a snapshot** as of {}{}, without looking at the cloud; nothing is applied from it.\n\n",
+        code(&as_of.time),
+        accounts(report)
     );
     let all: Vec<&NotCompared> = report.stacks.iter().flat_map(|s| &s.plan.not_compared).collect();
     if all.is_empty() {
