@@ -105,6 +105,12 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Whether a call was refused because the caller lacks the permission.
+    #[must_use]
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.is_permission_denied())
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -320,9 +320,7 @@ impl Applier<'_> {
             Some(Step::DeleteNamespace { region, name }) => {
                 Ok(observe::namespace(self.client, region, name).await.map_err(unread)?.is_some())
             }
-            Some(Step::DeleteFunction { key }) => {
-                Ok(observe::function(self.client, key, Ask::default()).await.map_err(unread)?.is_some())
-            }
+            Some(Step::DeleteFunction { key }) => Ok(self.deleting(key).await?.is_some()),
             Some(Step::DeleteTrigger { key, present }) => {
                 let now = observe::function(self.client, key, Ask::default()).await.map_err(unread)?;
                 Ok(now.is_some_and(|f| f.triggers.iter().any(|t| t.normal_form().key() == present.normal_form().key())))

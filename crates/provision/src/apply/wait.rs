@@ -56,15 +56,12 @@ impl Applier<'_> {
     pub(super) async fn gone(&self, key: &FunctionKey) -> Result<(), Trouble> {
         let mut pauses = Pauses::for_at_most(REST_LIMIT);
         loop {
-            match observe::function(self.client, key, Ask::default()).await.map_err(|e| Trouble::of_read(&e))? {
+            match self.deleting(key).await? {
                 None => return Ok(()),
-                Some(function) => {
-                    if let Status::Failed(why) = &function.status
-                        && why.starts_with("DeleteFailed")
-                    {
-                        return Err(Trouble::failed(format!("the platform could not delete it: {why}")));
-                    }
+                Some(Status::Failed(why)) if why.starts_with("DeleteFailed") => {
+                    return Err(Trouble::failed(format!("the platform could not delete it: {why}")));
                 }
+                Some(_) => {}
             }
             if !pauses.pause().await {
                 return Err(Trouble::unknown(format!(
@@ -72,6 +69,19 @@ impl Applier<'_> {
                     REST_LIMIT.as_secs()
                 )));
             }
+        }
+    }
+
+    /// The status of a function that is being deleted, while it is there. One that nobody declares may be read by its
+    /// tag only (facts CAM 7.1), and has none once it is gone: when reading it is refused, the list tells.
+    pub(super) async fn deleting(&self, key: &FunctionKey) -> Result<Option<Status>, Trouble> {
+        match observe::function(self.client, key, Ask::default()).await {
+            Ok(found) => Ok(found.map(|function| function.status)),
+            Err(error) if error.is_permission_denied() => {
+                let listed = observe::is_listed(self.client, key).await.map_err(|e| Trouble::of_read(&e))?;
+                Ok(listed.then(|| Status::Busy("Deleting".to_owned())))
+            }
+            Err(error) => Err(Trouble::of_read(&error)),
         }
     }
 }

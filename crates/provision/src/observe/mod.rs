@@ -199,6 +199,17 @@ async fn function_at_rest(
     }
 }
 
+/// Whether the list of its namespace holds a function.
+pub(crate) async fn is_listed(client: &Client, key: &FunctionKey) -> Result<bool, CommandError> {
+    let request = scf::ListFunctions { namespace: Some(key.namespace.clone()), ..Default::default() };
+    let same = |row: scf::Function| (row.function_name == key.name).then_some(());
+    match client.list_with(Some(&key.region), &request, same).await {
+        Ok(found) => Ok(!found.is_empty()),
+        Err(error) if scf::is_namespace_absent(&error) => Ok(false),
+        Err(error) => Err(failed(format!("list the functions of {}/{}", key.region, key.namespace), Some(key))(error)),
+    }
+}
+
 /// Reads a function once.
 pub(crate) async fn function(
     client: &Client,
