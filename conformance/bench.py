@@ -13,10 +13,15 @@ import emit
 import expect
 from client import KEY, Client, Control
 from generate import SECRET
+from standin import cam
 from standin.cloud import PRESET_POLICIES, Options
 from standin.server import start
 
 PATIENCE_SECONDS = 180
+# Whose policy a command runs under; the others call nothing, or what no policy is printed for.
+PURPOSES = {"plan": "plan", "drift": "plan", "snapshot": "plan", "apply": "apply", "destroy": "apply"}
+NOWHERE = "http://127.0.0.1:1"  # for a command that calls nothing
+POLICIES = {}  # by text of a manifest and whether the account is named, for that is all they follow from
 
 
 class Failed(Exception):
@@ -59,6 +64,7 @@ class Bench:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="provision-conformance-"))
         self.manifest, self.environment = None, {}
         self.key = KEY
+        self.under_way = {}
 
     def __enter__(self):
         return self
@@ -90,8 +96,19 @@ class Bench:
     # -- the program
 
     def command(self, *arguments):
-        manifest = next(self.folder.glob("stack.*")).name
-        line = [str(self.binary), arguments[0], "-f", manifest, "--endpoint", self.server.url, "--format", "json", *arguments[1:]]
+        manifest = next(self.folder.glob("stack.*"))
+        purpose = PURPOSES.get(arguments[0])
+        policies = self.policies(manifest).get(purpose, []) if purpose else None
+        others = [d for _, documents in self.under_way.values() for d in documents or []]
+        self.server.world.policies = None if policies is None else policies + others
+        process = self.start(manifest.name, *arguments)
+        self.under_way[process] = self.mark(), policies
+        return process
+
+    def start(self, manifest, *arguments):
+        line = [str(self.binary), arguments[0], "-f", manifest, "--format", "json", *arguments[1:]]
+        if "--endpoint" not in line:
+            line += ["--endpoint", self.server.url]
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder / "home"), "NO_COLOR": "1",
                        "TENCENTCLOUD_SECRET_ID": self.key[0], "TENCENTCLOUD_SECRET_KEY": self.key[1],
                        "CONFORMANCE_SECRET": SECRET, "PROVISION_DIGEST_KEY": "conformance", **self.environment}
@@ -111,7 +128,34 @@ class Bench:
         for secret in (SECRET, self.key[1]):
             claim(secret not in result.stdout + result.stderr, lambda: f"a secret is printed: {result}")
         claim("panicked at" not in result.stderr, lambda: f"a panic: {result}")
+        self.was_allowed(result, self.under_way.pop(process)[0])
         return result
+
+    # -- its permissions
+
+    def was_allowed(self, result, since):
+        """Nothing was refused by the policies that the program prints for its manifest. A function that is gone has
+        no tags by which it could be read: that the program has to live with."""
+        bad = [f"{e['action']} asks for {a['action']} on {a['resource']}, tags {a['tags']}"
+               for e in self.server.world.log[since:] for a in e.get("denied", ())
+               if (e["action"], a["tags"]) != ("GetFunction", None)]
+        claim(not bad, lambda: f"not allowed by `provision permissions`: {'; '.join(sorted(set(bad))[:5])}: {result}")
+
+    def policies(self, manifest):
+        """`{purpose: documents}` as printed, for an account that is named or for the owner of the policies; nothing
+        for a manifest that has errors."""
+        text = manifest.read_text(encoding="utf-8")
+        account = ("--account", self.server.world.cloud.account) if self.seed % 2 else ()
+        if (text, account) not in POLICIES:
+            arguments = ("permissions", *account, "--endpoint", NOWHERE)
+            process = self.start(manifest.name, *arguments)
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+            result = Result(arguments, process.returncode, out.decode(), err.decode())
+            printed = result.json["permissions"] if result.code == 0 else []
+            for policy in (policy for one in printed for policy in one["policies"]):
+                cam.parsed_document(json.dumps(policy["document"]), trust=False)
+            POLICIES[text, account] = {one["for"]: [policy["document"] for policy in one["policies"]] for one in printed}
+        return POLICIES[text, account]
 
     def run(self, *arguments, expect_code=None):
         result = self.finish(self.command(*arguments), arguments)

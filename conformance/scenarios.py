@@ -357,6 +357,45 @@ def what_leaves_the_manifest_is_deleted_triggers_first(binary, seed):
         bench.empty_plan()
 
 
+def of_every_kind(text, memory):
+    """Everything that a permission could be missing for. All of it differs between two memories."""
+    document = {"version": "2.0", "statement": [{"effect": "allow", "action": "scf:Get*" if memory > 128 else "scf:Invoke", "resource": "*"}]}
+    moving = {"type": "ckafka", "instance": "ckafka-ab12cd34", "topic": "one", "batch": memory % 100, "offset": "latest", "retry": 9, "timeout": 9}
+    triggers = {"nightly": {"type": "timer", "cron": "0 0 3 * * * *", "argument": text},
+                "uploads": {"type": "cos", "bucket": "in-1250000000", "events": "cos:ObjectCreated:*", "prefix": "a/", "enabled": memory > 128},
+                "queue": moving, "workflow": {"type": "mps", "event": "WorkflowTask"},
+                "other": {"type": "raw", "kind": "cmq", "name": "queue-1", "description": {"filterType": 1, "filterKey": [text]}}}
+    one = hook(triggers=triggers, role="worker", namespace="media", memory=memory, description=text,
+               reserved_concurrency=memory, **{"async": {"retries": memory % 3, "max_age": 3600}})
+    web = {**hook()["functions"]["hook"], "type": "http", "code": {"inline": {"scf_bootstrap": f"#!/bin/sh\n# {text}\n"}},
+           "triggers": {"url": {"type": "http", "auth": "cam" if memory > 128 else "none"}}}
+    del web["handler"]
+    worker = {"trust": ["scf.qcloud.com"], "policies": ["invoke"], "description": text, "session_duration": 3600 + memory}
+    return {**one, "tags": {"of": text}, "functions": {**one["functions"], "web": web, f"only-{memory}": {**hook()["functions"]["hook"], "namespace": "media"}},
+            "namespaces": {"media": {"region": REGION, "description": text}},
+            "policies": {"invoke": {"document": document, "description": text}},
+            "roles": {**media()["roles"], "worker": worker}}
+
+
+@scenario()
+def printed_permissions_are_enough_for_everything_there_is(binary, seed):
+    for s in (seed, seed + 1):  # with the account's name and without it
+        with bench_of(binary, s) as bench:
+            for text, memory in (("one", 128), ("two", 256)):
+                bench.write(of_every_kind(text, memory))
+                bench.plan(code=2)
+                bench.apply("--max-deletes", "unlimited")
+                bench.as_declared()
+                bench.empty_plan()
+            bench.run("snapshot")
+            claim(bench.run("drift").code == 0, "there should be no drift")
+            bench.run("destroy", "--yes", expect_code=0)
+            asked = {a["action"] for e in bench.server.world.log for a in e["asks"]}
+            for action in ("cam:PassRole", "cam:UpdatePolicy", "cam:TagRole", "cam:DeleteRole", "scf:DeleteNamespace", "scf:UpdateTrigger",
+                           "scf:PutReservedConcurrencyConfig", "scf:DeleteFunction", "mps:BindTrigger", "tag:TagResources", "tag:CreateTag"):
+                claim(action in asked, f"{action} was never asked for: {sorted(asked)}")
+
+
 @scenario()
 def deletes_are_fenced_in_ci(binary, seed):
     with Bench(binary, seed) as bench:

@@ -21,7 +21,7 @@ import expect
 import generate
 import handmade
 from client import KEY, TEMPORARY_KEY, Client, Control, Refused
-from standin import cos, signature
+from standin import access, cos, signature
 from standin.cloud import PRESET_POLICIES, Options
 from standin.refusal import Refusal
 from standin.server import start
@@ -393,6 +393,55 @@ class Access(Case):
         self.cam("CreateRole", RoleName="r", PolicyDocument=TRUST)
         self.refuses("InvalidParameter.RoleNotExist", self.cam, "AttachRolePolicy", AttachRoleName="r", PolicyName="QcloudSCFFullAccess")
         self.refuses("ResourceNotFound.Role", self.function, Role="r")
+
+
+def policy(action, resource, effect="allow", **condition):
+    one = {"effect": effect, "action": action, "resource": resource}
+    return {"version": "2.0", "statement": [{**one, "condition": condition} if condition else one]}
+
+
+class Permissions(Case):
+    hook = "qcs::scf:ap-beijing:uin/100000000001:namespace/default/function/hook"
+
+    def test_a_statement_names_a_resource_segment_by_segment(self):
+        asked = {"action": "scf:GetFunction", "resource": self.hook, "tags": {"team": "media"}}
+        owners = self.hook.replace("uin/100000000001", "")
+        for resource, fits in [("*", True), (self.hook, True), (owners, True), (self.hook[:-4] + "*", True),
+                               (self.hook[:-4] + "hoo?", True), (self.hook.replace("beijing", "*"), True),
+                               (self.hook + "s", False), (self.hook[:-1], False), ("qcs::scf:*", False),
+                               (self.hook.replace("0001", "0002"), False), (self.hook.replace("beijing", "shanghai"), False)]:
+            self.assertEqual(access.allowed([policy("scf:GetFunction", [resource])], asked), fits, resource)
+        for action, fits in [("scf:*", True), ("name/scf:GetFunction", True), ("*", True), ("scf:Get", False), ("cam:GetFunction", False)]:
+            self.assertEqual(access.allowed([policy([action], self.hook)], asked), fits, action)
+
+    def test_only_a_star_names_what_an_operation_is_checked_on(self):
+        asked = {"action": "scf:CreateTrigger", "resource": "*", "tags": None}
+        self.assertTrue(access.allowed([policy("scf:CreateTrigger", "*")], asked))
+        self.assertFalse(access.allowed([policy("scf:CreateTrigger", [self.hook])], asked))
+
+    def test_a_deny_wins_and_nothing_is_not_enough(self):
+        asked = {"action": "scf:GetFunction", "resource": self.hook, "tags": None}
+        allow, deny = policy("scf:*", "*"), policy("scf:GetFunction", [self.hook], "deny")
+        self.assertEqual([access.allowed(d, asked) for d in ([allow], [allow, deny], [deny], [])], [True, False, False, False])
+
+    def test_a_condition_looks_at_the_tags_and_an_unknown_one_does_not_hold(self):
+        def allowed(tags, operator="for_any_value:string_equal", key="qcs:resource_tag", value=("team&media",)):
+            asked = {"action": "scf:GetFunction", "resource": self.hook, "tags": tags}
+            return access.allowed([policy("scf:GetFunction", "*", **{operator: {key: list(value)}})], asked)
+        self.assertTrue(allowed({"a": "b", "team": "media"}))
+        for tags in ({"team": "other"}, {}, None):
+            self.assertFalse(allowed(tags))
+        self.assertFalse(allowed({"team": "media"}, operator="date_less_than"))
+        self.assertFalse(allowed({"team": "media"}, key="qcs:request_tag"))
+
+    def test_a_call_is_refused_by_what_it_asks_for_and_the_log_says_so(self):
+        named = self.hook.replace("/hook", "/worker")
+        self.server.world.policies = [policy("scf:*", [named])]
+        self.refuses("UnauthorizedOperation", self.function, "worker", Role="runner")
+        self.assertEqual([a["resource"] for a in self.control.log()[-1]["denied"]], ["qcs::cam::uin/100000000001:roleName/runner"])
+        self.function("worker")
+        self.refuses("UnauthorizedOperation", self.function, "hook")
+        self.refuses("UnauthorizedOperation", self.scf, "ListFunctions")
 
 
 class Tags(Case):

@@ -18,7 +18,8 @@ import traceback
 import urllib.parse
 import uuid
 
-from . import cos, schema, signature
+from . import access, cos, schema, signature
+from .asks import asks, asks_cos
 from .cam import Cam
 from .cloud import Call, Cloud, Options
 from .faults import Faults
@@ -53,13 +54,14 @@ class World:
         self.lock = threading.RLock()
         self.log, self.log_file = [], open(log_path, "a", encoding="utf-8") if log_path else None
         self.stale, self.asked, self.origin = None, {}, ""
+        self.policies = None  # documents that bound whoever signs; None: everything is allowed
 
     # -- a call
 
     def answer(self, method, query, headers, body):
         """One call: `(status, headers, bytes to send, bytes to claim)`; raises Gone to cut the connection."""
         entry = {"time": time.time(), "service": "", "action": headers.get("x-tc-action", ""),
-                 "region": headers.get("x-tc-region", ""), "params": None, "code": "ok", "fault": None}
+                 "region": headers.get("x-tc-region", ""), "params": None, "asks": [], "code": "ok", "fault": None}
         rule, result = None, None
         try:
             try:
@@ -67,6 +69,9 @@ class World:
                 entry["service"], entry["key"] = service, key
                 params = self.checked(method, service, entry, headers, body)
                 with self.lock:
+                    self.cloud.settle()
+                    entry["asks"] = asks(self.cloud, service, entry["action"], entry["region"], params)
+                    self.admit(entry)
                     rule = self.faults.pick(service, entry["action"], entry["region"], is_write(entry["action"]))
                     if rule and rule["kind"] in ("drop_before", "http500", "refuse", "throttle"):
                         entry["fault"], entry["code"] = rule["kind"], "not performed"
@@ -91,11 +96,13 @@ class World:
         query = urllib.parse.parse_qsl(query, keep_blank_values=True)
         name = cos.action(method, key, query)
         entry = {"time": time.time(), "service": "cos", "action": name, "region": where[1], "code": "ok", "fault": None,
-                 "params": {"bucket": where[0], "key": key, **dict(query), "size": len(body)}}
+                 "params": {"bucket": where[0], "key": key, **dict(query), "size": len(body)}, "asks": []}
         try:
             with self.lock:
                 try:
                     cos.verify(method, urllib.parse.unquote(path), query, headers, self.cloud.keys)
+                    entry["asks"] = asks_cos(name, *where, key)
+                    self.admit(entry)
                     rule = self.faults.pick("cos", name, where[1], cos.is_write(name))
                     kind = entry["fault"] = rule and rule["kind"]
                     if kind in ("drop_before", "http500", "refuse", "throttle"):
@@ -139,6 +146,16 @@ class World:
         entry["params"] = trimmed(params)
         definition.check_request(entry["action"], params)
         return params
+
+    def admit(self, entry):
+        """Refuses what the policies do not allow; the log keeps what that was."""
+        if self.policies is None:
+            return
+        entry["denied"] = access.denied(self.policies, entry["asks"])
+        if entry["denied"]:
+            one = entry["denied"][0]
+            text = f"not authorized to perform operation ({one['action']}) resource ({one['resource']}) has no permission"
+            raise cos.Error(403, "AccessDenied", text) if entry["service"] == "cos" else Refusal("UnauthorizedOperation", text)
 
     def refused(self, rule):
         if rule["kind"] == "drop_before":
