@@ -7,15 +7,13 @@ mod support;
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
+use localcloud::{Effect, Faults, Rule};
 use serde_json::{Value as Json, json};
 use support::{Cloud, Project, text};
 use tencentcloud::{cam, scf};
 
 /// Granted, and no call: passing a role on is checked when a function that has one is written.
 const NO_CALLS: [&str; 1] = ["cam:PassRole"];
-
-/// Of the lease on a stack, which an apply takes where it can.
-const LEASE: [&str; 3] = ["tag:CreateTag", "tag:DeleteTag", "tag:DescribeTags"];
 
 /// Of every kind of resource and trigger, first as it is made and then with every attribute changed.
 const EVERYTHING: [&str; 3] = [
@@ -127,6 +125,15 @@ functions:
       workflow: { type: mps, event: WorkflowTask, takeover: true }
 "##;
 
+/// Code that is too large for a request, and a bucket for it.
+const LARGE: &str = r#"
+stack: large
+region: ap-beijing
+package_bucket: deploy-1250000000
+functions:
+  large: { runtime: CustomRuntime, handler: main, code: { dir: ../code } }
+"#;
+
 /// Next to nothing.
 const SMALL: &str = r##"
 stack: small
@@ -216,12 +223,30 @@ fn every_call_is_granted_and_every_grant_is_used() {
     small.run("apply", &["apply", "--yes"], &[0]);
     small.run("apply", &["destroy", "--yes"], &[0]);
 
-    let all = [everything, taker, replaced, small];
+    let mut large = Watched::new(&cloud, LARGE);
+    // The folder stays below the top of the tree.
+    std::fs::create_dir(large.project.path(".git")).expect("a folder");
+    large.project.write("code/bootstrap", "#!/bin/sh\n");
+    let path = large.project.path("code/noise");
+    let noise = |bytes: usize| std::fs::write(&path, support::noise(1, bytes)).expect("a file");
+    // In one piece, then in parts: begun with a lost answer and refused, and once more.
+    noise(15 << 19);
+    large.converge();
+    noise(9 << 20);
+    cloud.set_faults(Some(Faults::new(vec![
+        Rule::on("InitiateMultipartUpload", Effect::LoseAnswer).nth(1),
+        Rule::on("UploadPart", Effect::Refuse { code: "AccessDenied".to_owned(), message: String::new() }).nth(1),
+    ])));
+    large.run("apply", &["apply", "--yes"], &[1]);
+    cloud.set_faults(None);
+    large.converge();
+
+    let all = [everything, taker, replaced, small, large];
     let used: BTreeSet<&String> = all.iter().flat_map(|w| &w.used).collect();
     let surplus: Vec<&String> = all
         .iter()
         .flat_map(|w| &w.granted)
-        .filter(|a| !used.contains(a) && !NO_CALLS.contains(&a.as_str()) && !LEASE.contains(&a.as_str()))
+        .filter(|a| !used.contains(a) && !NO_CALLS.contains(&a.as_str()))
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();

@@ -34,13 +34,7 @@ fn project(cloud: &Cloud) -> Project {
 }
 
 fn noise(project: &Project, seed: u32) {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    let bytes: Vec<u8> = (0..NOISE).map(|_| next()).collect();
-    std::fs::write(project.path("code/noise"), bytes).unwrap();
+    std::fs::write(project.path("code/noise"), support::noise(seed, NOISE)).unwrap();
 }
 
 fn count(cloud: &Cloud, action: &str) -> usize {
