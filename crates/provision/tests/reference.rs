@@ -37,14 +37,18 @@ An empty variable counts as unset.
 | variable | means |
 | --- | --- |
 | `PROVISION_ENDPOINT` | as `--endpoint` |
+| `PROVISION_PACKAGE_BUCKET` | as `--package-bucket` |
+| `PROVISION_LEASE` | as `--lease` |
 | `PROVISION_LOCAL` | `1`: as `--local` |
 | `PROVISION_ACCOUNT` | guard: the owner's uin that the credentials have to belong to |
 | `PROVISION_VAR_NAME` | the value of variable `NAME` of the manifests |
 | `PROVISION_DIGEST_KEY` | key of the digests that stand for hidden values, so that two plans can be compared |
+| `PROVISION_CALL_TIMEOUT` | seconds to wait for an answer, such as `2.5`; 60 when unset |
 | `TENCENTCLOUD_SECRET_ID`, `TENCENTCLOUD_SECRET_KEY` | the key of the account |
 | `TENCENTCLOUD_TOKEN`, `TENCENTCLOUD_SECURITY_TOKEN`, `TENCENTCLOUD_SESSION_TOKEN` | the token of temporary credentials; two that disagree are an error |
-| `TENCENTCLOUD_ROLE_ARN` | role to assume with the web identity of a CI system |
-| `CI` | `true`: nothing is asked, and no delete is allowed without a saved plan or `--max-deletes` |
+| `TENCENTCLOUD_ROLE_ARN`, `TENCENTCLOUD_PROVIDER_ID` | role to assume with the web identity of a CI system, and the identity provider's name in CAM |
+| `TENCENTCLOUD_WEB_IDENTITY_TOKEN` | the token of that identity where the CI system hands it over by a variable, as GitLab does |
+| `CI` | `true`: nothing is asked; `apply` deletes nothing without a saved plan or `--max-deletes`, `destroy` needs `--yes` |
 | `NO_COLOR`, `TERM` | no colour when set, or `dumb` |
 | `LC_ALL`, `LC_MESSAGES`, `LANG` | language of `explain` |
 ";
