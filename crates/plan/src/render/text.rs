@@ -28,6 +28,8 @@ pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
     if plan.changes.is_empty() && plan.as_of.is_none() {
         let nothing = if plan.errors().next().is_some() {
             "nothing was decided: see the findings above"
+        } else if plan.unchanged == 0 {
+            "nothing to do: the cloud holds nothing of this stack"
         } else {
             "no changes: the cloud holds what the manifest says"
         };
