@@ -10,7 +10,7 @@ use plan::desired::CodeDeclaration;
 
 use crate::apply::Stop;
 use crate::error::CommandError;
-use crate::load::{LoadedStack, declaration_key};
+use crate::load::{Loaded, LoadedStack, declaration_key};
 use crate::package::{self, Archive, PackageError, Tree, cargo};
 
 /// How code is built.
@@ -49,6 +49,23 @@ pub(crate) fn packages(
         out.insert(function.address.clone(), archive);
     }
     Ok(out)
+}
+
+/// An address to build again that no manifest declares is a slip.
+pub(crate) fn known_rebuilds(loaded: &Loaded, rebuild: &[String]) -> Result<(), CommandError> {
+    let functions = || loaded.stacks.iter().flat_map(|s| s.stack.functions.iter());
+    let Some(slip) = rebuild.iter().find(|wanted| !functions().any(|f| f.address.as_str() == wanted.as_str())) else {
+        return Ok(());
+    };
+    let id = slip.strip_prefix("function.").unwrap_or(slip);
+    let close = plan::diagnostic::did_you_mean(id, functions().map(|f| f.id.as_str()));
+    Err(CommandError::Usage {
+        message: format!("--rebuild: no function has the address `{slip}`"),
+        help: Some(close.map_or_else(
+            || "addresses look like function.NAME".to_owned(),
+            |id| format!("did you mean `function.{id}`?"),
+        )),
+    })
 }
 
 fn failed(address: &ResourceAddress, error: PackageError) -> CommandError {

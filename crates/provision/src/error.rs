@@ -171,6 +171,22 @@ impl CommandError {
             Self::Call { source, .. } if matches!(source.kind(), tencentcloud::ErrorKind::NotSent(_)) => {
                 Some("nothing reached the service: check --endpoint, proxies and the network".to_owned())
             }
+            Self::Call { source, .. }
+                if source.code().is_some_and(|c| {
+                    c.starts_with("ResourceNotFound.Function") || c.starts_with("ResourceNotFound.Namespace")
+                }) =>
+            {
+                Some("the function is not in the cloud; `provision apply` makes it".to_owned())
+            }
+            Self::Call { source, .. }
+                if matches!(source.action(), "Invoke" | "InvokeFunction")
+                    && matches!(source.kind(), tencentcloud::ErrorKind::Unknown(_)) =>
+            {
+                Some("the function may have run; `provision logs` tells before you run it again".to_owned())
+            }
+            Self::Call { source, .. } if matches!(source.kind(), tencentcloud::ErrorKind::Refused(_)) => {
+                Some("nothing was changed by this; the service's words above say what it objects to".to_owned())
+            }
             Self::Call { .. } => Some("nothing was changed by this; run the command again once the service answers".to_owned()),
             Self::Partial { .. } => Some("run `provision plan` to see what is left, then `provision apply` to finish it".to_owned()),
             Self::Credentials(_) | Self::Interrupted => None,

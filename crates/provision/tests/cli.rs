@@ -287,12 +287,65 @@ fn a_saved_plan_is_carried_out_only_while_nothing_moved() {
     project.run(&["plan", "--out", "second.plan"]).exits(0);
     cloud.delete_timer();
     let writes = cloud.writes().len();
-    project.run(&["apply", "second.plan", "--yes"]).exits(3);
+    let stale = project.run(&["apply", "second.plan", "--yes"]).exits(3);
     assert_eq!(cloud.writes().len(), writes, "a stale plan writes nothing");
+    let object = "trigger[ap-beijing/media/hook][timer/nightly]";
+    assert!(
+        stale.stderr.contains(&format!("  {object}\n    seen    present\n    now     absent\n")),
+        "{}",
+        stale.stderr
+    );
+    assert!(stale.stderr.contains(&format!("any more: {object} moved\n")), "{}", stale.stderr);
     project.run(&["plan", "--out", "third.plan"]).exits(0);
     project.edit("memory: 256", "memory: 512");
     project.run(&["apply", "third.plan", "--yes"]).exits(3);
     assert_eq!(cloud.writes().len(), writes, "nor does one of another manifest");
+}
+
+#[test]
+fn slips_on_the_command_line_are_named_with_a_way_out_and_nothing_before() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, MANIFEST);
+    for (slip, says) in [
+        (
+            &["package", "--rebuild", "function.hok"][..],
+            "no function has the address `function.hok`\nhelp: did you mean `function.hook`?",
+        ),
+        (
+            &["apply", "--yes", "--rebuild", "hook"],
+            "no function has the address `hook`\nhelp: did you mean `function.hook`?",
+        ),
+        (&["plan", "--target", "function.nope"], "no resource has the address `function.nope`\nhelp: "),
+        (&["plan", "--max-deletes", "x"], "not `x`\nhelp: "),
+        (&["invoke", "other"], "no manifest declares a function `other`\nhelp: declared are: hook"),
+        (&["invoke", "hook"], "help: the function is not in the cloud; `provision apply` makes it"),
+        (&["logs", "hook"], "help: the function is not in the cloud; `provision apply` makes it"),
+        (&["local", "--account", "x"], "help: such as --account 100000000001"),
+        (&["local", "--key", "x"], "help: such as --key "),
+    ] {
+        let run = project.run(slip).exits(1);
+        assert!(run.stderr.starts_with("error: ") && run.stderr.contains(says), "{slip:?}: {}", run.stderr);
+        assert_eq!(run.stdout, "", "{slip:?}");
+    }
+    assert_eq!(cloud.writes(), ["InvokeFunction"], "the one refused call is all that was sent");
+}
+
+#[test]
+fn a_stack_that_owns_nothing_is_not_said_to_be_as_the_manifest_says() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, MANIFEST);
+    let run = project.run(&["destroy", "--yes"]).exits(0);
+    assert!(run.stdout.contains("nothing to do: the cloud holds nothing of this stack"), "{}", run.stdout);
+}
+
+#[test]
+fn samples_are_listed_for_programs_too() {
+    let cloud = Cloud::start();
+    let samples = Project::on(&cloud, MANIFEST).run(&["event", "--format", "json"]).exits(0).json();
+    assert!(
+        samples["samples"].as_array().is_some_and(|all| all.iter().any(|s| s["name"] == "mps-workflow")),
+        "{samples}"
+    );
 }
 
 #[test]

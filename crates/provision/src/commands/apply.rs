@@ -68,6 +68,9 @@ pub(crate) async fn run(
         Ok(limit) => limit,
         Err(error) => return run.fail(&error, Some(&loaded), &[]),
     };
+    if let Err(error) = build::known_rebuilds(&loaded, &arguments.rebuild) {
+        return run.fail(&error, (!run.is_text()).then_some(&loaded), &[]);
+    }
     let session = match run.open(&loaded).await {
         Ok(session) => session,
         Err(code) => return code,
@@ -301,12 +304,12 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned], which: &str) -> O
             let shown = |value: &Json| match value {
                 Json::Null => "absent".to_owned(),
                 Json::Object(o) if o.contains_key("digest") => "(hidden)".to_owned(),
+                Json::String(whole) if moved.path.is_empty() => whole.clone(),
                 other => other.to_string(),
             };
             text.push_str(&format!(
-                "  {} {}\n    seen    {}\n    now     {}\n",
-                visible_line(&moved.object),
-                visible_line(&moved.path),
+                "  {}\n    seen    {}\n    now     {}\n",
+                visible_line(&[moved.object.as_str(), &moved.path].join(" ").trim_end()),
                 visible(&shown(&moved.seen)),
                 visible(&shown(&moved.now))
             ));
@@ -321,8 +324,11 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned], which: &str) -> O
         }
     }
     run.ui.complain(&text);
-    let moved: Vec<String> =
-        stale.iter().flat_map(|s| &s.moved).map(|m| format!("{} `{}`", m.object, m.path)).collect();
+    let moved: Vec<String> = stale
+        .iter()
+        .flat_map(|s| &s.moved)
+        .map(|m| if m.path.is_empty() { m.object.clone() } else { format!("{} `{}`", m.object, m.path) })
+        .collect();
     let what = match moved.as_slice() {
         [] => "it would do something else today".to_owned(),
         [one] => format!("{one} moved"),
@@ -351,7 +357,7 @@ pub(super) fn delete_limit(run: &Run, given: Option<&str>, destroy: bool) -> Res
         Some("unlimited") => Ok(None),
         Some(text) => text.parse().map(Some).map_err(|_| CommandError::Usage {
             message: format!("--max-deletes takes a number or `unlimited`, not `{text}`"),
-            help: None,
+            help: Some("such as --max-deletes 2".to_owned()),
         }),
         // In CI without a plan that somebody read, nothing is deleted by surprise (design rule 9).
         None if !destroy && run.world.variable("CI").is_some_and(|v| v != "false" && v != "0") => Ok(Some(0)),

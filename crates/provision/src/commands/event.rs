@@ -27,6 +27,12 @@ pub(crate) async fn run(run: &mut Run, arguments: &EventArgs) -> u8 {
         Err(error) => return run.fail(&error, None, &[]),
     };
     let Some(sample) = sample else {
+        if run.is_json() {
+            let samples: Vec<_> =
+                samples::ALL.iter().map(|s| json!({ "name": s.name, "trigger": s.trigger })).collect();
+            run.ui.json(&json!({ "format_version": "1", "samples": samples }));
+            return exit::DONE;
+        }
         for sample in samples::ALL {
             run.ui.data(&format!("{:24} {}\n", sample.name, sample.trigger));
         }

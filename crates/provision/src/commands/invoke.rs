@@ -51,13 +51,23 @@ pub(super) fn named_function<'l>(loaded: &'l Loaded, wanted: &str) -> Result<&'l
             let close = plan::diagnostic::did_you_mean(id, all().map(|f| f.id.as_str()));
             Err(CommandError::Usage {
                 message: format!("no manifest declares a function `{id}`"),
-                help: close.map(|c| format!("did you mean `{c}`?")),
+                help: close.map(|c| format!("did you mean `{c}`?")).or_else(|| declared(all())),
             })
         }
         _ => Err(CommandError::Usage {
             message: format!("several stacks declare a function `{id}`"),
             help: Some("choose one with --stack".to_owned()),
         }),
+    }
+}
+
+/// The functions there are, as far as they fit on a line.
+fn declared<'l>(functions: impl Iterator<Item = &'l FunctionResource>) -> Option<String> {
+    let ids: Vec<&str> = functions.map(|f| f.id.as_str()).collect();
+    match ids.as_slice() {
+        [] => None,
+        [few @ ..] if few.len() <= 8 => Some(format!("declared are: {}", few.join(", "))),
+        [first @ .., _] => Some(format!("declared are {}, such as {}", ids.len(), first[..3].join(", "))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use localcloud::{Faults, LocalCloud, Options};
+use localcloud::{Faults, LocalCloud, Options, StartError};
 
 use plan::render::style::visible;
 
@@ -23,10 +23,17 @@ pub(crate) async fn run(run: &mut Run, arguments: &LocalArgs) -> u8 {
     let cloud = match LocalCloud::start(options).await {
         Ok(cloud) => cloud,
         Err(source) => {
+            let help = match &source {
+                StartError::Listen { .. } => "choose another --listen, or stop what holds this one",
+                StartError::Held { .. } => "choose another --data, or stop what holds this one",
+                StartError::Store { .. } => "choose another folder with --data",
+                StartError::Account { .. } => "such as --account 100000000001",
+                _ => "choose another --listen or --data",
+            };
             let error = CommandError::Local {
                 doing: "cannot start the local cloud".to_owned(),
                 source: source.into(),
-                help: Some("choose another --listen or --data, or stop what holds it".to_owned()),
+                help: Some(help.to_owned()),
             };
             return run.fail(&error, None, &[]);
         }
@@ -67,12 +74,15 @@ fn options(run: &Run, arguments: &LocalArgs) -> Result<Options, CommandError> {
         .iter()
         .map(|pair| pair.split_once(':').map(|(id, secret)| (id.to_owned(), secret.to_owned())))
         .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| CommandError::Usage { message: "--key takes ID:SECRET".to_owned(), help: None })?;
+        .ok_or_else(|| CommandError::Usage {
+            message: "--key takes ID:SECRET".to_owned(),
+            help: Some("such as --key AKIDEXAMPLE:any-text".to_owned()),
+        })?;
     let faults = match &arguments.faults {
         Some(path) => Some(Faults::load(&run.world.folder.join(path)).map_err(|e| CommandError::Local {
-            doing: format!("cannot read the faults in {}", path.display()),
+            doing: "cannot start the local cloud".to_owned(),
             source: e.into(),
-            help: None,
+            help: Some("docs/faults.md shows what a file of faults may hold".to_owned()),
         })?),
         None => None,
     };

@@ -124,7 +124,9 @@ impl Run {
             self.review(loaded, &[], Some(error));
         } else if let Some(loaded) = loaded {
             let text = diagnostics::render(&loaded.findings, &loaded.sources, self.ui.err_style);
-            self.ui.complain(&text);
+            if !text.is_empty() {
+                self.ui.complain(&text);
+            }
         }
         self.explain_error(error);
         error.exit_code()

@@ -15,6 +15,9 @@ pub(crate) fn run(run: &mut Run, arguments: &PackageArgs, stop: &Stop) -> u8 {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if let Err(error) = build::known_rebuilds(&loaded, &arguments.rebuild) {
+        return run.fail(&error, run.is_json().then_some(&loaded), &[]);
+    }
     let options =
         BuildOptions { no_build: false, rebuild: arguments.rebuild.clone(), folder: run.world.folder.clone() };
     let mut rows = Vec::new();
