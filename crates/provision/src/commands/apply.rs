@@ -309,7 +309,7 @@ fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned], which: &str) -> O
             };
             text.push_str(&format!(
                 "  {}\n    seen    {}\n    now     {}\n",
-                visible_line(&[moved.object.as_str(), &moved.path].join(" ").trim_end()),
+                visible_line([moved.object.as_str(), &moved.path].join(" ").trim_end()),
                 visible(&shown(&moved.seen)),
                 visible(&shown(&moved.now))
             ));

@@ -66,7 +66,7 @@ fn declared<'l>(functions: impl Iterator<Item = &'l FunctionResource>) -> Option
     let ids: Vec<&str> = functions.map(|f| f.id.as_str()).collect();
     match ids.as_slice() {
         [] => None,
-        [few @ ..] if few.len() <= 8 => Some(format!("declared are: {}", few.join(", "))),
+        few if few.len() <= 8 => Some(format!("declared are: {}", few.join(", "))),
         [first @ .., _] => Some(format!("declared are {}, such as {}", ids.len(), first[..3].join(", "))),
     }
 }
