@@ -1,8 +1,9 @@
 //! Manifests from disk to desired state: finds the files, reads them all, identifies the code they name.
 //! Collects findings; stops at nothing but a path that cannot be listed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use plan::address::ResourceAddress;
 use plan::desired::{CodeDeclaration, FunctionResource, Stack};
@@ -110,10 +111,10 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets, values: Va
         loaded.left_out = same.iter().map(|s| changed.untouched(&s.stack.name)).collect();
         loaded.left_out.extend(changed.deleted_manifests(&named(global), &declared, world));
     }
-    let mut findings = Vec::new();
+    let (mut known, mut findings) = (Known::default(), Vec::new());
     for stack in &mut loaded.stacks {
         stack.stack.package_bucket = stack.stack.package_bucket.take().or_else(|| bucket.clone());
-        identify(stack, &mut findings);
+        identify(stack, &mut known, &mut findings);
     }
     loaded.findings.extend(findings);
     Ok(loaded)
@@ -268,29 +269,36 @@ fn read(path: &Path, world: &World, given: &Given, loaded: &mut Loaded, secrets:
     }
 }
 
+/// What looking at code gave, by the folder that its path starts in and its declaration. Shared by all stacks: many
+/// manifests of one folder may name the same code, and a folder or a cargo workspace is as large as all of them together.
+type Known = HashMap<(PathBuf, String), Result<Identified, Rc<PackageError>>>;
+
 /// Gives every function the digest of its code. Reads files, starts nothing.
-fn identify(loaded: &mut LoadedStack, findings: &mut Vec<Diagnostic>) {
+fn identify(loaded: &mut LoadedStack, known: &mut Known, findings: &mut Vec<Diagnostic>) {
     let tree = &loaded.tree;
-    // What is known of each declaration that was looked at; nothing where that failed, which is said once.
-    let mut known: BTreeMap<String, Option<Identified>> = BTreeMap::new();
+    // What failed is said once in each manifest.
+    let mut told: BTreeSet<String> = BTreeSet::new();
     for function in &mut loaded.stack.functions {
         if function.code_digest.is_some() {
             continue;
         }
+        let look = || identify_one(tree, &function.code).map_err(Rc::new);
         // What stands in the manifest is quickly identified again; what stands in folders may be large.
-        let key = (!matches!(function.code, CodeDeclaration::Inline { .. })).then(|| declaration_key(&function.code));
-        let found = match key.as_ref().and_then(|key| known.get(key)) {
-            Some(found) => found.clone(),
-            None => {
-                identify_one(tree, &function.code).map_err(|error| findings.push(finding(function, &error, tree))).ok()
-            }
+        let (found, is_new) = if matches!(function.code, CodeDeclaration::Inline { .. }) {
+            (look(), true)
+        } else {
+            let key = declaration_key(&function.code);
+            let found = known.entry((tree.manifest_dir.clone(), key.clone())).or_insert_with(look).clone();
+            let is_new = found.is_ok() || told.insert(key);
+            (found, is_new)
         };
-        if let Some(found) = &found {
-            function.set_code_digest(&found.digest);
-            loaded.sizes.extend(found.size.map(|size| (function.address.clone(), size)));
-        }
-        if let Some(key) = key {
-            known.entry(key).or_insert(found);
+        match found {
+            Ok(found) => {
+                function.set_code_digest(&found.digest);
+                loaded.sizes.extend(found.size.map(|size| (function.address.clone(), size)));
+            }
+            Err(error) if is_new => findings.push(finding(function, &error, tree)),
+            Err(_) => {}
         }
     }
 }

@@ -101,6 +101,30 @@ fn memory_grows_with_the_stack_and_no_faster() {
     assert!(large < 4 * small, "{small} bytes for 500 functions, {large} for 2,000");
 }
 
+/// A folder holds as many files as there are manifests: to look through it again for each of them took 100 times as
+/// long as this may take.
+#[test]
+fn many_manifests_that_share_code_look_at_it_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..2_000 {
+        let text = format!(
+            "stack: s{number}\nregion: ap-beijing\nfunctions:\n  shared: {{ runtime: Go1, code: {{ dir: . }} }}\n  \
+             absent: {{ runtime: Go1, code: {{ cargo: absent }} }}\n"
+        );
+        std::fs::write(folder.path().join(format!("s{number}.yaml")), text).unwrap();
+    }
+    let mut validate = assert_cmd::Command::new(support::binary());
+    let output = validate
+        .args(["validate", "-f", ".", "--format", "json"])
+        .current_dir(folder.path())
+        .timeout(std::time::Duration::from_secs(120))
+        .output()
+        .unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = said["diagnostics"].as_array().unwrap();
+    assert!(found.iter().filter(|f| f["code"] == "P060").count() == 2_000, "each manifest is told: {}", found[0]);
+}
+
 /// Measured were 46 MiB with a build for debugging, a third of it the program itself. Before work under way was bounded
 /// and much was shared, even a release took 76 MiB.
 #[cfg(target_os = "linux")]
