@@ -444,6 +444,21 @@ fn an_answer_that_is_not_known_fails_the_plan_and_names_the_call() {
 }
 
 #[test]
+fn a_failed_change_points_to_what_its_code_means() {
+    let refused = Effect::Refuse { code: "LimitExceeded.Memory".into(), message: "no more".into() };
+    let odd = Effect::Refuse { code: "NeverHeardOf".into(), message: "who knows".into() };
+    for (effect, help) in [(refused, "help: `provision explain LimitExceeded.Memory` says more\n"), (odd, "")] {
+        let cloud = Cloud::with(Options {
+            faults: Some(Faults::new(vec![Rule::on("CreateFunction", effect)])),
+            ..Options::default()
+        });
+        let said = Project::on(&cloud, MANIFEST).run(&["apply", "--yes"]).exits(1).stdout;
+        assert_eq!(said.contains("provision explain"), !help.is_empty(), "{said}");
+        assert!(said.contains(help), "{said}");
+    }
+}
+
+#[test]
 fn calls_are_said_when_asked_for() {
     let cloud = Cloud::start();
     let project = Project::on(&cloud, MANIFEST);

@@ -1,7 +1,7 @@
 //! `provision apply` and `provision destroy`: plan, show, ask, carry out, report. The same machinery; destroy
 //! wants an empty stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead as _;
 use std::path::Path;
 use std::sync::Mutex;
@@ -23,6 +23,7 @@ use crate::apply::{Applier, Ended, Stop, holder};
 use crate::build::{self, BuildOptions};
 use crate::cli::{ApplyArgs, Format, LeaseMode};
 use crate::error::{CommandError, exit};
+use crate::explanations;
 use crate::load::Loaded;
 use crate::plan_file::PlanFile;
 use crate::progress_view::View;
@@ -547,6 +548,14 @@ fn report_text(run: &mut Run, planned: &[Planned], ended: &[Vec<Ended>]) {
                 change.action.word(),
                 visible_line(change.address.as_str())
             ));
+        }
+        let codes: BTreeSet<&str> = ended
+            .iter()
+            .filter_map(|e| e.trouble.as_ref()?.code.as_deref())
+            .filter(|code| explanations::is_known(code))
+            .collect();
+        for code in codes {
+            run.ui.text(&format!("{}: `provision explain {code}` says more\n", style.bold("help")));
         }
         if troubled {
             run.ui.text("Run `provision plan` to see what is left, then `provision apply` to finish it.\n");
