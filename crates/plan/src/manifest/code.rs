@@ -8,7 +8,8 @@ use crate::syntax::{Node, Value};
 
 /// The kinds of code.
 pub const SOURCES: [&str; 7] = ["cargo", "dir", "zip", "inline", "cos", "image", "demo"];
-const KEYS: [&str; 9] = ["cargo", "dir", "zip", "inline", "cos", "image", "demo", "exclude", "inputs"];
+/// The keys of `code`.
+pub const KEYS: [&str; 9] = ["cargo", "dir", "zip", "inline", "cos", "image", "demo", "exclude", "inputs"];
 
 pub(super) fn code(node: &Node, findings: &mut Findings) -> Option<CodeDeclaration> {
     let fields = Fields::open(node, "`code`", &KEYS, findings);

@@ -16,7 +16,7 @@ use crate::source::{FileId, Sources};
 use crate::syntax;
 use crate::variables::{Given, Variables};
 
-pub use code::SOURCES as CODE_SOURCES;
+pub use code::{KEYS as CODE_KEYS, SOURCES as CODE_SOURCES};
 pub use function::KEYS as FUNCTION_KEYS;
 pub use role::{POLICY_KEYS, ROLE_KEYS};
 pub use stack::KEYS as STACK_KEYS;
