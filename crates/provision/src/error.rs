@@ -159,6 +159,7 @@ impl CommandError {
                 None => "nothing was changed; wait for it (--lease-wait 60s), or break its lease (--lease break)".to_owned(),
             }),
             Self::Lease { source, .. } if source.is_permission_denied() => Some("nothing was changed; these credentials need tag:CreateTag, tag:DeleteTag and tag:DescribeTags, or pass --lease off and see to it yourself that nobody else applies".to_owned()),
+            Self::Lease { source, .. } if tencentcloud::tag::is_full(source) => Some("nothing was changed; the account has no room for another value of the tag key `provision-lease`: delete those that ended, or pass --lease off".to_owned()),
             Self::Lease { .. } => Some("nothing was changed; run the command again once the Tag service answers, or pass --lease off".to_owned()),
             Self::LeaseLost { .. } => Some("calls in flight were finished and nothing new was started; see who else applies, then run `provision plan`".to_owned()),
             Self::Call { source, .. } if source.code() == Some("NoSuchBucket") => {

@@ -91,7 +91,7 @@ impl PlanFile {
             (None, false) => Ok(()),
             (Some(_), false) => refused("the plan was sealed with PROVISION_DIGEST_KEY, which is not set", again),
             (None, true) => refused("the plan was made without PROVISION_DIGEST_KEY: it has no seal", again),
-            (Some(seal), true) if self.digest_key.is_none() && seal == run.key.seal(&self.text()) => Ok(()),
+            (Some(seal), true) if self.digest_key.is_none() && run.key.is_seal(&seal, &self.text()) => Ok(()),
             (Some(_), true) => refused("the plan was changed since it was made, or sealed with another key", again),
         }
     }

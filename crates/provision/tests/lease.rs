@@ -246,8 +246,13 @@ fn a_permission_that_lacks_is_named_before_anything_is_written() {
 
 #[test]
 fn a_service_that_knows_no_leases_is_warned_of_once() {
-    for action in ["CreateTag", "DescribeTags"] {
-        let refuse = Effect::Refuse { code: "InvalidAction".to_owned(), message: "no such action".to_owned() };
+    for (action, code) in [
+        ("CreateTag", "InvalidAction"),
+        ("CreateTag", "UnsupportedOperation"),
+        ("DescribeTags", "InvalidAction"),
+        ("DescribeTags", "UnsupportedOperation"),
+    ] {
+        let refuse = Effect::Refuse { code: code.to_owned(), message: "no such action".to_owned() };
         let cloud =
             Cloud::with(Options { faults: Some(Faults::new(vec![Rule::on(action, refuse)])), ..Options::default() });
         let project = Project::on(&cloud, SMALL);
@@ -270,6 +275,44 @@ fn a_lease_that_cannot_be_taken_means_that_nothing_is_written() {
         assert!(ran.stderr.contains("cannot take the lease of stack hook"), "{}", ran.stderr);
         assert_eq!(writes(&cloud), Vec::<String>::new());
     }
+}
+
+#[test]
+fn where_there_is_no_room_for_a_lease_what_others_left_is_swept_up() {
+    let full = || Effect::Refuse { code: "LimitExceeded.TagValue".to_owned(), message: "1000 values".to_owned() };
+    let once = Rule::on("CreateTag", full()).times(1);
+    let cloud = Cloud::with(Options { faults: Some(Faults::new(vec![once])), ..Options::default() });
+    let old = now() - 1_000 * TURN;
+    cloud.put_lease_value(&format!("other/{}", turn_of(old)));
+    Project::on(&cloud, SMALL).run(&["apply", "--yes"]).exits(0);
+    assert_eq!(cloud.lease_values(), Vec::<String>::new());
+
+    let always = Rule::on("CreateTag", full());
+    let cloud = Cloud::with(Options { faults: Some(Faults::new(vec![always])), ..Options::default() });
+    let ran = Project::on(&cloud, SMALL).run(&["apply", "--yes"]).exits(1);
+    assert!(ran.stderr.contains("no room for another value of the tag key `provision-lease`"), "{}", ran.stderr);
+    assert_eq!(writes(&cloud), Vec::<String>::new());
+}
+
+#[test]
+fn a_slow_look_at_what_others_left_does_not_hold_up_an_apply() {
+    let slow = Rule::on("DescribeTags", Effect::Delay { ms: 60_000 });
+    let cloud = Cloud::with(Options { faults: Some(Faults::new(vec![slow])), ..Options::default() });
+    let started = Instant::now();
+    Project::on(&cloud, SMALL).run(&["apply", "--yes"]).exits(0);
+    assert!(started.elapsed() < Duration::from_secs(40), "it waited for the list: {:?}", started.elapsed());
+    assert_eq!(cloud.lease_values(), Vec::<String>::new());
+}
+
+#[test]
+fn a_lease_that_cannot_be_given_back_is_told_and_does_no_harm() {
+    let refuse = Effect::Refuse { code: "AuthFailure.UnauthorizedOperation".to_owned(), message: "no".to_owned() };
+    let rules = vec![Rule::on("DeleteTag", refuse)];
+    let cloud = Cloud::with(Options { faults: Some(Faults::new(rules)), ..Options::default() });
+    let project = Project::on(&cloud, SMALL);
+    let ran = project.run(&["apply", "--yes"]).exits(0);
+    assert!(ran.stderr.contains("the lease of stack hook could not be given back"), "{}", ran.stderr);
+    project.run(&["destroy", "--yes"]).exits(0);
 }
 
 #[test]

@@ -109,7 +109,16 @@ pub enum Outcome {
 
 /// The way to the cloud. Cheap to clone; clones share connections, rates and credentials.
 #[derive(Clone)]
-pub struct Client(Arc<Core>);
+pub struct Client {
+    core: Arc<Core>,
+    /// A seat for each call that may be under way.
+    seats: Arc<Semaphore>,
+    /// The longest wait for an attempt, if not as long as usual.
+    limit: Option<Duration>,
+}
+
+/// Calls under way at once of a client that [`Client::aside`] made.
+const SEATS_ASIDE: usize = 4;
 
 impl Client {
     /// A client. Opens no connection and reads no file yet.
@@ -117,7 +126,8 @@ impl Client {
     pub fn new(config: ClientConfig) -> Self {
         let manner =
             Manner { connect_timeout: config.connect_timeout, request_timeout: config.request_timeout, direct: false };
-        Self(Arc::new(Core {
+        let parallelism = config.parallelism.max(1);
+        let core = Core {
             transport: Transport::new(config.network, manner),
             endpoint: Endpoint::new(config.endpoint),
             dialect: Dialect { language: config.language, agent: config.user_agent },
@@ -125,13 +135,20 @@ impl Client {
             rates: RateLimits::new(config.rate_mode),
             retry: config.retry,
             retry_budget: RetryBudget::new(),
-            parallelism: config.parallelism.max(1),
-            in_flight: Semaphore::new(config.parallelism.max(1)),
+            parallelism,
             fetching_keys: Semaphore::new(1),
             clock_offset: AtomicI64::new(0),
             told_offset: AtomicI64::new(0),
             on_call: config.on_call,
-        }))
+        };
+        Self { core: Arc::new(core), seats: Arc::new(Semaphore::new(parallelism)), limit: None }
+    }
+
+    /// The same client with a few seats of its own and a time limit for each attempt: for calls that must not wait until
+    /// others under way are done.
+    #[must_use]
+    pub fn aside(&self, limit: Duration) -> Self {
+        Self { core: self.core.clone(), seats: Arc::new(Semaphore::new(SEATS_ASIDE)), limit: Some(limit) }
     }
 
     /// Makes a call. `region` is needed for SCF and MPS and left out for the global services.
@@ -139,7 +156,7 @@ impl Client {
     /// # Errors
     /// See [`Error`]: never sent, refused, or unknown whether it happened.
     pub async fn call<A: Action>(&self, region: Option<&str>, request: &A) -> Result<A::Response, Error> {
-        self.0.call(region, request, Authority::Credentials, None).await
+        self.core.call_seated(region, request, Authority::Credentials, self.limit, &self.seats).await
     }
 
     /// As [`Client::call`], with a time limit of its own for each attempt: a synchronous invocation may take as long as
@@ -153,12 +170,12 @@ impl Client {
         region: Option<&str>,
         request: &A,
     ) -> Result<A::Response, Error> {
-        self.0.call(region, request, Authority::Credentials, Some(limit)).await
+        self.core.call_seated(region, request, Authority::Credentials, Some(limit), &self.seats).await
     }
 
     /// Makes an exchange with a service that is no API 3.0 action.
     pub(crate) async fn exchange<X: Exchange>(&self, exchange: &X) -> Result<X::Response, Error> {
-        self.0.repeat(exchange, Authority::Credentials).await
+        self.core.repeat(exchange, Authority::Credentials, &self.seats).await
     }
 
     /// Reads a whole list: the first page, then all others at once.
@@ -193,26 +210,26 @@ impl Client {
     /// Most calls under way at once. Who has many to make needs no more than a few times as many waiting.
     #[must_use]
     pub fn parallelism(&self) -> usize {
-        self.0.parallelism
+        self.core.parallelism
     }
 
     /// Seconds since 1970 by the service's clock as its last answer told it, else by this machine's. What several
     /// machines agree upon in the cloud is counted by a clock that they share.
     #[must_use]
     pub fn service_time(&self) -> i64 {
-        unix_now() + self.0.told_offset.load(Ordering::Relaxed)
+        unix_now() + self.core.told_offset.load(Ordering::Relaxed)
     }
 
     /// The client's credentials, for what is signed elsewhere and to say where they came from.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
-        &self.0.credentials
+        &self.core.credentials
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("endpoint", &self.0.endpoint).finish_non_exhaustive()
+        f.debug_struct("Client").field("endpoint", &self.core.endpoint).finish_non_exhaustive()
     }
 }
 
@@ -226,7 +243,7 @@ pub(crate) struct Core {
     retry: RetryPolicy,
     retry_budget: RetryBudget,
     parallelism: usize,
-    in_flight: Semaphore,
+    /// Calls that fetch keys have seats of their own, for callers who already sit wait for them.
     fetching_keys: Semaphore,
     /// Seconds to add to our clock to get the service's.
     clock_offset: AtomicI64,
@@ -307,12 +324,23 @@ impl Failed {
 }
 
 impl Core {
+    /// Makes a call on the way to keys.
     pub(crate) async fn call<A: Action>(
         &self,
         region: Option<&str>,
         request: &A,
         authority: Authority,
+    ) -> Result<A::Response, Error> {
+        self.call_seated(region, request, authority, None, &self.fetching_keys).await
+    }
+
+    async fn call_seated<A: Action>(
+        &self,
+        region: Option<&str>,
+        request: &A,
+        authority: Authority,
         limit: Option<Duration>,
+        seats: &Semaphore,
     ) -> Result<A::Response, Error> {
         let name =
             CallName { service: A::SERVICE, action: A::NAME, region: region.map(str::to_owned), effect: A::EFFECT };
@@ -328,19 +356,19 @@ impl Core {
             body,
             limit,
         };
-        self.repeat(&Prepared { call, effect: A::EFFECT, response: PhantomData }, authority).await
+        self.repeat(&Prepared { call, effect: A::EFFECT, response: PhantomData }, authority, seats).await
     }
 
     /// Makes an exchange, and again while that is allowed and of use.
-    async fn repeat<X: Exchange>(&self, exchange: &X, authority: Authority) -> Result<X::Response, Error> {
+    async fn repeat<X: Exchange>(
+        &self,
+        exchange: &X,
+        authority: Authority,
+        seats: &Semaphore,
+    ) -> Result<X::Response, Error> {
         let name = exchange.name();
         let effect = name.effect;
         let lane = self.rates.lane(name.service, name.action, name.region.as_deref());
-        // Calls that fetch keys have seats of their own, for callers who already sit wait for them.
-        let seats = match authority {
-            Authority::Credentials => &self.in_flight,
-            Authority::Keys(_) | Authority::Nobody => &self.fetching_keys,
-        };
         let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
         let mut earlier_unknown = false;
         let mut waited = Duration::ZERO;
@@ -443,8 +471,8 @@ impl Core {
             SendError::TooLarge => Failed::unknown(Unknown::Unreadable("it is larger than 64 MB".to_owned())),
         })?;
         if let Some(offset) = clock_offset(&incoming.headers) {
-            // A date is cut to whole seconds and was on its way for a while: less than two seconds are no offset.
-            self.told_offset.store(if offset.abs() < 2 { 0 } else { offset }, Ordering::Relaxed);
+            let told = self.told_offset.load(Ordering::Relaxed);
+            self.told_offset.store(steady(told, offset), Ordering::Relaxed);
         }
         match exchange.read(&incoming).map_err(Failed::unknown)? {
             Reading::Done { response, request_id } => Ok((response, request_id)),
@@ -498,6 +526,18 @@ fn clock_offset(headers: &HeaderMap) -> Option<i64> {
     Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second() - unix_now())
 }
 
+/// The offset to count with after an answer told `new`. A date is cut to whole seconds and was on its way for a while:
+/// less than two seconds are no news, or the clock would go to and fro.
+fn steady(told: i64, new: i64) -> i64 {
+    if (new - told).abs() < 2 {
+        told
+    } else if new.abs() < 2 {
+        0
+    } else {
+        new
+    }
+}
+
 fn body_of<A: Action>(request: &A) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
     let body = serde_json::to_vec(request)?;
     if body.len() > MAX_REQUEST_BYTES {
@@ -508,4 +548,26 @@ fn body_of<A: Action>(request: &A) -> Result<Bytes, Box<dyn std::error::Error + 
 
 fn unix_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::steady;
+
+    #[test]
+    fn a_clock_that_is_told_in_whole_seconds_does_not_go_to_and_fro() {
+        let run = |offsets: &[i64]| {
+            offsets
+                .iter()
+                .scan(0, |told, new| {
+                    *told = steady(*told, *new);
+                    Some(*told)
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(run(&[1, -1, 0, 1]), [0; 4], "this machine's clock is right");
+        assert_eq!(run(&[-2, -1, -2, -3]), [-2; 4]);
+        assert_eq!(run(&[60, 61, 59, 60]), [60; 4]);
+        assert_eq!(run(&[60, 0, 30]), [60, 0, 30], "it was set");
+    }
 }

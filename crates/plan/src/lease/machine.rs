@@ -152,6 +152,12 @@ impl Lease {
         self.stage == Stage::Claim && self.held.is_empty() && self.outdated.is_empty()
     }
 
+    /// Whether it was taken, and is being looked after.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.wanted == RENEW
+    }
+
     /// Seconds until the next turn has to be asked for; at least one, for most applies are over by then.
     #[must_use]
     pub fn rest(&self, now: i64) -> i64 {
@@ -162,6 +168,8 @@ impl Lease {
     pub fn renew(&mut self, now: i64) {
         if self.stage == Stage::Held {
             (self.waits, self.lagging, self.tries) = (0, 0, 0);
+            // What was to be broken was somebody's who had it before us.
+            self.breaks = None;
             self.wanted = RENEW;
             self.stage = match self.until(now) - now {
                 // Somebody else may have come and gone meanwhile.

@@ -108,6 +108,8 @@ impl Value {
         let parts: Vec<&str> = text.splitn(6, '/').collect();
         match parts.as_slice() {
             [stack, end] => Some(Self::Turn { stack: (*stack).to_owned(), end: end.parse().ok()? }),
+            // An id is offered to people to copy into a command.
+            [_, _, id, ..] if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric()) => None,
             [stack, until, id, since, process, who] => {
                 let (rest, started) = process.rsplit_once('.')?;
                 let (machine, pid) = rest.rsplit_once('.')?;
@@ -175,9 +177,9 @@ impl Seen {
 pub fn rubbish(values: &[String], stack: &str, now: i64, gone: &dyn Fn(&Claim) -> bool) -> Vec<String> {
     let is_rubbish = |text: &String| match Value::parse(text) {
         None => false,
-        Some(Value::Turn { stack: of, end }) => end + if of == stack { TURN } else { RUBBISH } < now,
-        Some(Value::Claim(claim)) if claim.stack == stack => claim.until + TURN < now || gone(&claim),
-        Some(Value::Claim(claim)) => claim.until + RUBBISH < now,
+        Some(Value::Turn { stack: of, end }) => end.saturating_add(if of == stack { TURN } else { RUBBISH }) < now,
+        Some(Value::Claim(claim)) if claim.stack == stack => claim.until.saturating_add(TURN) < now || gone(&claim),
+        Some(Value::Claim(claim)) => claim.until.saturating_add(RUBBISH) < now,
     };
     values.iter().filter(|v| is_rubbish(v)).cloned().collect()
 }
@@ -217,6 +219,23 @@ mod tests {
         let strange = ["hook", "hook/soon", "hook/1/2/3", "", "hook/1/id/2/no-process/who"].map(str::to_owned);
         assert_eq!(Seen::of("hook", &strange), Seen::default());
         assert!(rubbish(&strange, "hook", i64::MAX / 2, &|_| true).is_empty());
+        let shell = "hook/1020/a$(b)/990/m.1.1/who".to_owned();
+        assert_eq!(Seen::of("hook", &[shell]), Seen::default(), "an id is copied into commands");
+    }
+
+    #[test]
+    fn an_end_beyond_all_calendars_is_an_end() {
+        let [first, last] = [i64::MIN, i64::MAX];
+        let far = [first, last].map(|end| {
+            [
+                format!("hook/{end}"),
+                format!("other/{end}"),
+                format!("hook/{end}/a/1/m.1.1/w"),
+                format!("other/{end}/a/1/m.1.1/w"),
+            ]
+        });
+        assert_eq!(rubbish(&far.concat(), "hook", 1_000, &|_| false), far[0]);
+        assert!(Seen::of("hook", &far[1]).holder(1_000, &|_| false).is_none());
     }
 
     #[test]

@@ -47,11 +47,31 @@ impl DigestKey {
         mac.update(text.as_bytes());
         crate::mark::hex(&mac.finalize().into_bytes())
     }
+
+    /// Whether this is the seal of that text. Takes as long wherever the two differ.
+    #[must_use]
+    pub fn is_seal(&self, seal: &str, text: &str) -> bool {
+        let made = self.seal(text);
+        let differ = made.bytes().zip(seal.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+        !made.is_empty() && made.len() == seal.len() && differ == 0
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seal_fits_its_text_and_key_only() {
+        let key = DigestKey::new(b"k");
+        let seal = key.seal("text");
+        assert!(key.is_seal(&seal, "text"));
+        assert!(!key.is_seal(&seal, "test"));
+        assert!(!DigestKey::new(b"other").is_seal(&seal, "text"));
+        for wrong in ["", &seal[..63], &format!("{seal}0"), &seal.to_uppercase()] {
+            assert!(!key.is_seal(wrong, "text"), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_digest_depends_on_key_address_path_and_value() {

@@ -20,8 +20,16 @@ use crate::error::CommandError;
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// How often a holder looks whether its lease was broken.
 const CHECK_SECONDS: i64 = 10;
-/// The pause before a renewal that failed is tried again.
-const AGAIN: Duration = Duration::from_secs(2);
+/// How long a renewal may take, and the pause before one that failed is tried again: two fit into the time between
+/// the moment when the next turn is asked for and the last one at which a write may start.
+const RENEWAL_LIMIT: Duration = Duration::from_secs(4);
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long an apply waits in the end for its lease to be given back: it ends by itself.
+const GIVING_BACK: Duration = Duration::from_secs(15);
+/// How long the first look at what others left behind may take: the lease is running already.
+const LOOKING: Duration = Duration::from_secs(2);
+/// How long a renewal waits for each value that is over to be deleted; the next apply sweeps up what stays.
+const TIDYING: Duration = Duration::from_secs(1);
 /// Values that an apply sweeps up for others, at most, and how long it waits for that in the end.
 const MOST_RUBBISH: usize = 50;
 const SWEEPING: Duration = Duration::from_secs(1);
@@ -89,6 +97,8 @@ pub(crate) async fn take(
     who: &str,
     breaks: Option<&Break>,
 ) -> Result<Leases, CommandError> {
+    // Whatever is sent, and however many calls wait for their seats: a lease that is not renewed is lost.
+    let client = &client.aside(CALL_LIMIT);
     let taken = join_all(stacks.iter().map(|stack| take_one(client, stack, who, breaks.cloned()))).await;
     let mut leases = Leases::default();
     let mut failed = None;
@@ -133,7 +143,15 @@ async fn take_one(
     holder::began(&claim);
     let mut lease = Lease::new(claim, breaks);
     // What others left behind is looked for at the same time: it costs a call and no time.
-    let (reached, listed) = tokio::join!(drive(client, &mut lease), list(client));
+    let left = async { tokio::time::timeout(LOOKING, list(client)).await.unwrap_or_else(|_| Ok(Vec::new())) };
+    let (mut reached, listed) = tokio::join!(drive(client, &mut lease), left);
+    if let (Err(error), Ok(values)) = (&reached, &listed)
+        && tag::is_full(error)
+    {
+        // A key has so many values only where much was left behind.
+        sweep(client, lease::rubbish(values, stack, client.service_time(), &holder::gone)).await;
+        reached = drive(client, &mut lease).await;
+    }
     let failed = |source: Error| CommandError::Lease { stack: stack.to_owned(), source: Box::new(source) };
     let (reached, values) = match (reached, listed) {
         (Ok(reached), Ok(values)) => (reached, values),
@@ -142,7 +160,7 @@ async fn take_one(
             if error.outcome_unknown() || !lease.is_new() {
                 give_back(client, &lease).await.ok();
             }
-            return if error.is_action_unknown() { Ok(None) } else { Err(failed(error)) };
+            return if tag::is_unserved(&error) { Ok(None) } else { Err(failed(error)) };
         }
     };
     if let Reached::Lost(other) = reached {
@@ -168,10 +186,14 @@ async fn take_one(
 /// is ended early has spent its calls on changes.
 async fn keep(hold: Arc<Hold>, mut lease: Lease, rubbish: Vec<String>, mut quits: oneshot::Receiver<()>) -> Lease {
     renew(&hold, &mut lease, &mut quits).await;
-    let sweep = rubbish.into_iter().take(MOST_RUBBISH).map(|value| send(&hold.client, Call::Delete(value)));
-    // What is not deleted by then is found again by the next apply.
-    let _ = tokio::time::timeout(SWEEPING, join_all(sweep)).await;
+    sweep(&hold.client, rubbish).await;
     lease
+}
+
+/// Deletes what others left behind. What is not deleted in time is found again by the next apply.
+async fn sweep(client: &Client, rubbish: Vec<String>) {
+    let all = rubbish.into_iter().take(MOST_RUBBISH).map(|value| send(client, Call::Delete(value)));
+    let _ = tokio::time::timeout(SWEEPING, join_all(all)).await;
 }
 
 async fn renew(hold: &Hold, lease: &mut Lease, quits: &mut oneshot::Receiver<()>) {
@@ -185,17 +207,18 @@ async fn renew(hold: &Hold, lease: &mut Lease, quits: &mut oneshot::Receiver<()>
             _ = &mut *quits => return,
         }
         lease.renew(client.service_time());
-        failed = match drive(client, lease).await {
-            Ok(Reached::Held) => {
+        // A call that is given up may have happened: the lease knows its own values again when it meets them.
+        failed = match tokio::time::timeout(RENEWAL_LIMIT, drive(client, lease)).await {
+            Ok(Ok(Reached::Held)) => {
                 hold.deadline.store(lease.deadline(client.service_time()), Ordering::SeqCst);
                 false
             }
-            Ok(Reached::Lost(by)) => {
+            Ok(Ok(Reached::Lost(by))) => {
                 *hold.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(by);
                 return;
             }
             // The deadline says how long this may go on.
-            Err(_) => true,
+            Ok(Err(_)) | Err(_) => true,
         };
     }
 }
@@ -217,13 +240,17 @@ impl Leases {
             let _ = keeper.quit.send(());
             let lease = keeper.task.await.ok()?;
             let client = &keeper.hold.client;
-            let result = give_back(client, &lease).await;
+            let result = tokio::time::timeout(GIVING_BACK, give_back(client, &lease)).await;
             holder::ended(lease.claim());
-            let error = result.err()?;
+            let why = match result {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => crate::error::chain(&error),
+                Err(_) => "no answer in time".to_owned(),
+            };
             Some(format!(
                 "warning: the lease of stack {} could not be given back ({}); it ends by itself at {}",
                 keeper.hold.stack,
-                crate::error::chain(&error),
+                why,
                 time(lease.until(client.service_time()))
             ))
         });
@@ -259,6 +286,11 @@ pub(crate) async fn wait(client: &Client, stack: &str, most: Duration) -> Result
 async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
     loop {
         match lease.next(client.service_time()) {
+            // Of a lease that is held, only what is over is deleted: it matters less than that the lease is kept.
+            Next::Call(call @ Call::Delete(_)) if lease.is_kept() => {
+                let _ = tokio::time::timeout(TIDYING, send(client, call)).await;
+                lease.answered(&Answer::Done, client.service_time(), &holder::gone);
+            }
             Next::Call(call) => {
                 let answer = send(client, call).await?;
                 lease.answered(&answer, client.service_time(), &holder::gone);
@@ -273,8 +305,8 @@ async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
 async fn send(client: &Client, call: Call) -> Result<Answer, Error> {
     let tag_key = lease::KEY.to_owned();
     let answer = match call {
-        Call::Create(tag_value) => client.call_within(CALL_LIMIT, None, &tag::CreateTag { tag_key, tag_value }).await,
-        Call::Delete(tag_value) => client.call_within(CALL_LIMIT, None, &tag::DeleteTag { tag_key, tag_value }).await,
+        Call::Create(tag_value) => client.call(None, &tag::CreateTag { tag_key, tag_value }).await,
+        Call::Delete(tag_value) => client.call(None, &tag::DeleteTag { tag_key, tag_value }).await,
         Call::List => return list(client).await.map(Answer::Listed),
     };
     match answer {

@@ -231,6 +231,19 @@ row! {
     }
 }
 
+/// Whether the service does not serve the call that failed: it does not know the action, or says that it does not
+/// support it. For calls that one can do without.
+#[must_use]
+pub fn is_unserved(error: &Error) -> bool {
+    error.is_action_unknown() || error.is(SERVICE, &["UnsupportedOperation"])
+}
+
+/// Whether the service says that there is no room for another pair.
+#[must_use]
+pub fn is_full(error: &Error) -> bool {
+    error.service() == SERVICE && error.code().is_some_and(|code| code.starts_with("LimitExceeded"))
+}
+
 /// Whether the service says that the tag pair exists already.
 #[must_use]
 pub fn is_tag_duplicate(error: &Error) -> bool {

@@ -104,7 +104,7 @@ impl WebIdentity {
             duration_seconds: None,
         };
         let answer = core
-            .call(Some(&self.region), &request, Authority::Nobody, None)
+            .call(Some(&self.region), &request, Authority::Nobody)
             .await
             .map_err(|source| CredentialsError::Exchange { role: self.role.clone(), source: source.without(&token) })?;
         Ok(temporary(answer.credentials, answer.expired_time, core))

@@ -28,7 +28,7 @@ impl AssumedRole {
             ..Default::default()
         };
         let answer = core
-            .call(Some("ap-guangzhou"), &request, Authority::Keys(self.keys.clone()), None)
+            .call(Some("ap-guangzhou"), &request, Authority::Keys(self.keys.clone()))
             .await
             .map_err(|source| CredentialsError::Exchange { role: self.role.clone(), source })?;
         Ok(super::oidc::temporary(answer.credentials, answer.expired_time, core))

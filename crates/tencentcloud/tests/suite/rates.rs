@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tencentcloud::{Client, Outcome, RateMode, cam, scf};
+use tencentcloud::{Client, Outcome, RateMode, cam, scf, tag};
 
 use crate::support::{Reply, Server, recorded};
 
@@ -90,4 +90,31 @@ async fn the_documented_mode_is_never_refused() {
     let records = records.lock().expect("records");
     assert!(records.iter().all(|record| record.outcome == Outcome::Done), "{records:?}");
     assert!(started.elapsed() >= Duration::from_millis(1300), "5 calls at 3 a second");
+}
+
+#[tokio::test]
+async fn a_call_aside_waits_for_no_call_under_way() {
+    let server = Server::start_async(|request| async move {
+        match request.action() {
+            "CreateFunction" => Reply::Silence,
+            _ => Reply::Response(json!({})),
+        }
+    })
+    .await;
+    let mut config = server.config();
+    config.parallelism = 1;
+    let client = Client::new(config);
+    let sitting = client.clone();
+    let slow = tokio::spawn(async move {
+        let create = scf::CreateFunction { function_name: "f".to_owned(), ..Default::default() };
+        sitting.call(Some("ap-beijing"), &create).await
+    });
+    while server.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let tag = tag::CreateTag { tag_key: "k".to_owned(), tag_value: "v".to_owned() };
+    client.aside(Duration::from_secs(30)).call(None, &tag).await.expect("it has a seat of its own");
+    let created = server.requests();
+    assert_eq!(created.iter().map(|r| r.action()).collect::<Vec<_>>(), ["CreateFunction", "CreateTag"]);
+    slow.abort();
 }
