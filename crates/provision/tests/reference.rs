@@ -40,6 +40,8 @@ An empty variable counts as unset.
 | `PROVISION_PACKAGE_BUCKET` | as `--package-bucket` |
 | `PROVISION_LEASE` | as `--lease` |
 | `PROVISION_LOCAL` | `1`: as `--local` |
+| `PROVISION_LEASE` | as `--lease` |
+| `PROVISION_PACKAGE_BUCKET` | as `--package-bucket` |
 | `PROVISION_ACCOUNT` | guard: the owner's uin that the credentials have to belong to |
 | `PROVISION_VAR_NAME` | the value of variable `NAME` of the manifests |
 | `PROVISION_DIGEST_KEY` | key of the digests that stand for hidden values, so that two plans can be compared |
