@@ -43,6 +43,15 @@ conformance: ## Play scenarios against the conformance stand-in
 	cargo build --locked --package provision
 	python3 conformance/run.py --binary $(TARGET)/debug/provision --seeds 3
 
+# Random kills, faults, races and inputs; a failure prints the seed that repeats it. SECONDS_EACH is for each suite.
+.PHONY: soak
+soak: ## Kill, race, break and fuzz for long (SECONDS_EACH=600)
+	scripts/reliability.py --seconds $(or $(SECONDS_EACH),600) --seeds 20 --cases 2000
+
+.PHONY: reliability
+reliability: ## Run what proves docs/reliability.md; renew its counts
+	scripts/reliability.py --write
+
 .PHONY: check
 check: format spelling dependencies workflows conformance-selftest lint test docs manifests schema package ## Everything a pull request must pass
 	$(HEADING) 'all checks passed'

@@ -197,3 +197,26 @@ fn many_functions_take_one_call_each() {
     assert!(plan.len() <= 110, "{} calls for a plan of 100 functions", plan.len());
     assert!(!plan.iter().any(|(action, _)| is_write(action)));
 }
+
+/// The page names tests as proof: each of them exists.
+#[test]
+fn the_page_about_reliability_names_tests_that_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+    let mut sources = read(root.join("../plan/tests/laws.rs")) + &read(root.join("../../conformance/scenarios.py"));
+    for file in ["cli.rs", "eight.rs", "faults.rs", "secrets.rs", "kills/main.rs", "fuzz/main.rs"] {
+        sources.push_str(&read(root.join("tests").join(file)));
+    }
+    let page = read(root.join("../../docs/reliability.md"));
+    let names: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.contains('_') && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        .collect();
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        let there = ["fn", "def"].iter().any(|word| sources.contains(&format!("{word} {name}(")));
+        assert!(there, "docs/reliability.md names `{name}`, which no test is called");
+    }
+}
