@@ -55,6 +55,23 @@ pub(crate) fn read(cloud: &Cloud) -> Account {
     all
 }
 
+/// The first member that differs between two accounts, in words.
+pub(crate) fn difference(ends: &Account, wanted: &Account) -> Option<String> {
+    for name in ends.keys().chain(wanted.keys()) {
+        let (Some(one), Some(other)) = (ends.get(name), wanted.get(name)) else {
+            return Some(format!("{name} {}", if ends.contains_key(name) { "too much" } else { "missing" }));
+        };
+        let members = |object: &Json| object.as_object().cloned().unwrap_or_default();
+        let (mut one, other) = (members(one), members(other));
+        one.retain(|member, value| other.get(member) != Some(&*value));
+        if let Some((member, value)) = one.into_iter().next() {
+            let wanted = other.get(&member).cloned().unwrap_or_default();
+            return Some(format!("{name}: {member} = {value}, undisturbed {wanted}"));
+        }
+    }
+    None
+}
+
 /// Everything in the account, times and ids included.
 pub(crate) fn read_exactly(cloud: &Cloud) -> Account {
     let mut all = Account::new();
@@ -96,11 +113,16 @@ pub(crate) fn read_exactly(cloud: &Cloud) -> Account {
 fn plain(value: &mut Json) {
     match value {
         Json::Object(members) => {
-            if members.get("Type").is_some_and(|kind| kind == "http") {
-                // The server names these, and their addresses follow from the name.
-                members.retain(|name, _| ["Type", "Qualifier", "Enable"].contains(&name.as_str()));
+            match members.get("Type").and_then(Json::as_str) {
+                // The server names these, and the addresses of the former follow from the name.
+                Some("http") => members.retain(|name, _| ["Type", "Qualifier", "Enable"].contains(&name.as_str())),
+                Some("mps") => drop(members.remove("TriggerName")),
+                _ => {}
             }
             members.retain(|name, _| !ACCIDENTAL.contains(&name.as_str()));
+            if let Some(Json::String(description)) = members.get_mut("Description") {
+                without_last_digest(description);
+            }
             members.values_mut().for_each(plain);
         }
         Json::Array(items) => {
@@ -108,6 +130,17 @@ fn plain(value: &mut Json) {
             items.sort_by_key(ToString::to_string);
         }
         _ => {}
+    }
+}
+
+/// Takes the digest of the settings out of the line `provision.1.M.C.A`. A run killed after the last setting and before
+/// the line leaves the older digest: nothing is left to do, but the next difference is said to have both causes.
+fn without_last_digest(description: &mut String) {
+    let line = description.rfind("provision.1.").unwrap_or(description.len());
+    if description[line..].matches('.').count() == 4
+        && let Some(last) = description.rfind('.')
+    {
+        description.truncate(last);
     }
 }
 
