@@ -75,6 +75,16 @@ fn what_exists_is_named_and_left_alone() {
 }
 
 #[test]
+fn a_second_stack_stands_beside_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeeds(folder, &["init", "--template", "timer", "--name", "first"]);
+    let listed = succeeds(folder, &["init", "--template", "http", "--name", "second"]);
+    assert!(listed.contains("manifests/second.yaml") && !listed.contains("schema.json"), "{listed}");
+    succeeds(folder, &["validate"]);
+}
+
+#[test]
 fn wrong_requests_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

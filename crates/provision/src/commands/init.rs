@@ -85,11 +85,15 @@ fn make(run: &mut Run, arguments: &InitArgs) -> Result<String, CommandError> {
     };
     let region = run.global.region.clone().unwrap_or_else(|| REGION.to_owned());
     let filled = template.manifest.replace("{{stack}}", &stack).replace("{{region}}", &region);
-    let files = [
+    let mut files = vec![
         (format!("manifests/{stack}.yaml"), filled),
         (format!("manifests/{stack}/index.py"), template.code.to_owned()),
-        ("manifests/schema.json".to_owned(), plan::schema::text()),
     ];
+    // A second stack in the same folder finds the schema of the first.
+    let schema = ("manifests/schema.json".to_owned(), plan::schema::text());
+    if fs::read_to_string(folder.join(&schema.0)).ok().as_ref() != Some(&schema.1) {
+        files.push(schema);
+    }
     write_all(&folder, &files)?;
     let ignored = ignore(&folder)?;
     if run.is_json() {
