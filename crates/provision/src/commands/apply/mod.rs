@@ -1,33 +1,33 @@
 //! `provision apply` and `provision destroy`: plan, show, ask, carry out, report. The same machinery; destroy
 //! wants an empty stack.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead as _;
+mod fences;
+mod report;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use plan::address::ResourceAddress;
-use plan::change::Action;
 use plan::desired::Stack;
-use plan::diagnostic::{Code, Diagnostic};
 use plan::lease::Break;
 use plan::progress::Outcome;
-use plan::render::json::FORMAT_VERSION;
-use plan::render::style::{visible, visible_line};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
+
+pub(super) use fences::delete_limit;
+use fences::{confirm, fence, stale};
+use report::report;
 
 use super::{Planned, Run, plan as plan_command, refusal, wanted};
 use crate::apply::lease::{self, Leases};
 use crate::apply::{Applier, Ended, Stop, holder};
 use crate::build::{self, BuildOptions};
-use crate::cli::{ApplyArgs, Format, LeaseMode};
+use crate::cli::{ApplyArgs, LeaseMode};
 use crate::error::{CommandError, exit};
-use crate::explanations;
 use crate::load::Loaded;
 use crate::plan_file::PlanFile;
 use crate::progress_view::View;
-use crate::review::why;
 use crate::session::Session;
 use crate::upload::{self, Packages, Ready};
 use crate::upload_view::UploadView;
@@ -290,120 +290,6 @@ async fn carry_out_all(
     if failed > 0 || loss.is_some() { exit::FAILED } else { exit::DONE }
 }
 
-/// Why a saved plan does not hold any more: seen, now and wanted, object by object (design rule 7).
-fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned], which: &str) -> Option<CommandError> {
-    let stale = saved.stale(planned, run);
-    if stale.is_empty() {
-        return None;
-    }
-    let mut text = String::new();
-    for one in &stale {
-        text.push_str(&format!("stack {}\n", one.stack));
-        let today = planned.iter().find(|p| p.plan.stack == one.stack);
-        for moved in &one.moved {
-            let wanted = today.and_then(|p| wanted_of(p, moved));
-            let shown = |value: &Json| match value {
-                Json::Null => "absent".to_owned(),
-                Json::Object(o) if o.contains_key("digest") => "(hidden)".to_owned(),
-                Json::String(whole) if moved.path.is_empty() => whole.clone(),
-                other => other.to_string(),
-            };
-            text.push_str(&format!(
-                "  {}\n    seen    {}\n    now     {}\n",
-                visible_line([moved.object.as_str(), &moved.path].join(" ").trim_end()),
-                visible(&shown(&moved.seen)),
-                visible(&shown(&moved.now))
-            ));
-            if let Some(wanted) = wanted {
-                text.push_str(&format!("    wanted  {}\n", visible(&wanted)));
-            }
-        }
-        if one.moved.is_empty() && one.actions_differ {
-            text.push_str(
-                "  the cloud is as it was; the manifest, its variables or its code would now do something else\n",
-            );
-        }
-    }
-    run.ui.complain(&text);
-    let moved: Vec<String> = stale
-        .iter()
-        .flat_map(|s| &s.moved)
-        .map(|m| if m.path.is_empty() { m.object.clone() } else { format!("{} `{}`", m.object, m.path) })
-        .collect();
-    let what = match moved.as_slice() {
-        [] => "it would do something else today".to_owned(),
-        [one] => format!("{one} moved"),
-        [one, rest @ ..] => format!("{one} and {} more moved", rest.len()),
-    };
-    Some(CommandError::Refused {
-        message: format!("{which} does not hold any more: {what}"),
-        help: Some("nothing was changed; make and read a new plan".to_owned()),
-    })
-}
-
-/// What the manifest wants for an attribute that moved.
-fn wanted_of(planned: &Planned, moved: &plan::pin::Moved) -> Option<String> {
-    let object = moved.object.split_once('[')?.1.trim_end_matches(']');
-    let change = planned.plan.changes.iter().find(|c| {
-        c.attributes.iter().any(|a| a.path == moved.path)
-            && object.ends_with(c.address.as_str().rsplit('.').next().unwrap_or_default())
-    })?;
-    let after = &change.attributes.iter().find(|a| a.path == moved.path)?.after;
-    Some(if after.guarded { "(hidden)".to_owned() } else { after.value.to_string() })
-}
-
-/// How many deletes are allowed; `None` is any number.
-pub(super) fn delete_limit(run: &Run, given: Option<&str>, destroy: bool) -> Result<Option<usize>, CommandError> {
-    match given {
-        Some("unlimited") => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| CommandError::Usage {
-            message: format!("--max-deletes takes a number or `unlimited`, not `{text}`"),
-            help: Some("such as --max-deletes 2".to_owned()),
-        }),
-        // In CI without a plan that somebody read, nothing is deleted by surprise (design rule 9).
-        None if !destroy && run.world.variable("CI").is_some_and(|v| v != "false" && v != "0") => Ok(Some(0)),
-        None => Ok(None),
-    }
-}
-
-fn fence(planned: &mut Planned, limit: Option<usize>) {
-    let count = planned.plan.counted_deletes();
-    if let Some(limit) = limit.filter(|l| count > *l) {
-        let finding = Diagnostic::refusal(
-            Code::TooManyDeletes,
-            format!("{count} deletes and replacements are planned, {limit} are allowed"),
-        )
-        .help("read the plan; then pass --max-deletes N, or --max-deletes unlimited");
-        planned.plan.findings.push(finding);
-    }
-}
-
-fn confirm(run: &mut Run, arguments: &ApplyArgs, planned: &[Planned], destroy: bool) -> Result<(), CommandError> {
-    if arguments.yes {
-        return Ok(());
-    }
-    let word = if destroy { "destroy" } else { "apply" };
-    if !run.is_text()
-        || !run.world.stdin_is_terminal
-        || run.world.variable("CI").is_some_and(|v| v != "false" && v != "0")
-    {
-        return Err(CommandError::Usage {
-            message: format!("{word} asks before it changes anything, and nobody is there to answer"),
-            help: Some("read the plan, then pass --yes".to_owned()),
-        });
-    }
-    let changes: usize = planned.iter().map(|p| p.plan.changes.len()).sum();
-    run.ui
-        .ask(&format!("\n{changes} change{} to carry out. Type `yes` to go on: ", if changes == 1 { "" } else { "s" }));
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && answer.trim() == "yes" {
-        Ok(())
-    } else {
-        Err(CommandError::Usage { message: "not confirmed; nothing was changed".to_owned(), help: None })
-    }
-}
-
 fn packages(
     run: &mut Run,
     loaded: &Loaded,
@@ -484,110 +370,4 @@ async fn carry_out(
         run.ui.command(end);
     }
     ended
-}
-
-/// Says what happened (design rule 10).
-fn report(
-    run: &mut Run,
-    loaded: &Loaded,
-    planned: &[Planned],
-    ended: &[Vec<Ended>],
-    interrupted: Option<&CommandError>,
-    loss: Option<&CommandError>,
-) {
-    match run.global.format {
-        Format::Text => report_text(run, planned, ended),
-        Format::Json => report_json(run, loaded, planned, ended, loss),
-        Format::Github => {
-            run.review_outcomes(loaded, planned, ended, interrupted.or(loss));
-            report_text(run, planned, ended);
-        }
-        Format::Markdown | Format::Gitlab | Format::Sarif => {
-            run.review_outcomes(loaded, planned, ended, interrupted.or(loss));
-        }
-    }
-}
-
-fn report_json(run: &mut Run, loaded: &Loaded, planned: &[Planned], ended: &[Vec<Ended>], loss: Option<&CommandError>) {
-    let stacks: Vec<Json> = planned.iter().zip(ended).map(|(p, e)| stack_json(p, e)).collect();
-    let found: Vec<Json> = loaded.findings.iter().map(|f| plan::render::json::diagnostic(f, &loaded.sources)).collect();
-    let mut document = json!({ "format_version": FORMAT_VERSION, "stacks": stacks, "diagnostics": found });
-    if let Some(loss) = loss {
-        document["error"] = loss.json();
-    }
-    run.ui.json(&document);
-}
-
-fn report_text(run: &mut Run, planned: &[Planned], ended: &[Vec<Ended>]) {
-    for (one, ended) in planned.iter().zip(ended) {
-        if one.plan.is_empty() {
-            if !run.is_text() {
-                // In text format the plan above has said so.
-                run.ui.text(&format!("stack {}: nothing to do\n", one.plan.stack));
-            }
-            continue;
-        }
-        let count = |o: Outcome| ended.iter().filter(|e| e.outcome == o).count();
-        let style = run.ui.out_style;
-        let mut parts = vec![style.green(&format!("{} applied", count(Outcome::Applied)))];
-        for (outcome, word) in
-            [(Outcome::Failed, "failed"), (Outcome::Unknown, "unknown"), (Outcome::Skipped, "skipped")]
-        {
-            if count(outcome) > 0 {
-                parts.push(style.red(&format!("{} {word}", count(outcome))));
-            }
-        }
-        run.ui.text(&format!("\n{} {}: {}.\n", style.bold("Applied"), one.plan.stack, parts.join(", ")));
-        let mut troubled = false;
-        for (change, end) in one.plan.changes.iter().zip(ended).filter(|(_, e)| e.outcome != Outcome::Applied) {
-            troubled = true;
-            let why = visible(&why(end));
-            run.ui.text(&format!(
-                "  {} {} {}: {why}\n",
-                style.red(end.outcome.word()),
-                change.action.word(),
-                visible_line(change.address.as_str())
-            ));
-        }
-        let codes: BTreeSet<&str> = ended
-            .iter()
-            .filter_map(|e| e.trouble.as_ref()?.code.as_deref())
-            .filter(|code| explanations::is_known(code))
-            .collect();
-        for code in codes {
-            run.ui.text(&format!("{}: `provision explain {code}` says more\n", style.bold("help")));
-        }
-        if troubled {
-            run.ui.text("Run `provision plan` to see what is left, then `provision apply` to finish it.\n");
-        }
-    }
-}
-
-fn stack_json(planned: &Planned, ended: &[Ended]) -> Json {
-    let outcomes: Vec<Json> = planned
-        .plan
-        .changes
-        .iter()
-        .zip(ended)
-        .map(|(change, end)| {
-            let error = end
-                .trouble
-                .as_ref()
-                .map(|t| json!({ "code": t.code, "message": t.message, "request_id": t.request_id }));
-            json!({ "address": change.address, "action": change.action, "outcome": end.outcome, "error": error })
-        })
-        .collect();
-    let count = |o: Outcome| ended.iter().filter(|e| e.outcome == o).count();
-    let made = |a: Action| {
-        planned.plan.changes.iter().zip(ended).filter(|(c, e)| c.action == a && e.outcome == Outcome::Applied).count()
-    };
-    json!({
-        "stack": planned.plan.stack,
-        "outcomes": outcomes,
-        "summary": {
-            "applied": count(Outcome::Applied), "failed": count(Outcome::Failed), "unknown": count(Outcome::Unknown), "skipped": count(Outcome::Skipped),
-            "create": made(Action::Create), "update": made(Action::Update), "replace": made(Action::Replace), "delete": made(Action::Delete),
-            "unchanged": planned.plan.unchanged,
-        },
-    })
 }
