@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::address::ResourceAddress;
-use crate::package::{PackageBucket, Place};
 use crate::resource::Origin;
+use crate::resource::bucket::{PackageBucket, Place};
 use crate::resource::function::{Code, CodeSource, Function, Image};
 use crate::resource::namespace::Namespace;
 use crate::resource::policy::Policy;

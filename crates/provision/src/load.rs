@@ -9,7 +9,7 @@ use plan::address::ResourceAddress;
 use plan::desired::{CodeDeclaration, FunctionResource, Stack};
 use plan::diagnostic::{Code, Diagnostic, Severity};
 use plan::manifest;
-use plan::package::PackageBucket;
+use plan::resource::bucket::PackageBucket;
 use plan::source::{FileId, Sources, Span};
 use plan::validate;
 use plan::variables::Given;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use plan::address::ResourceAddress;
-use plan::package::{Place, Route, WAY_OUT, route, too_large_finding};
+use plan::package::{Route, WAY_OUT, route, too_large_finding};
+use plan::resource::bucket::Place;
 use plan::resource::function::CodeSource;
 use tencentcloud::Client;
 use tencentcloud::cos::{Bucket, Source, Upload, UploadError, Uploaded};

@@ -9,8 +9,8 @@ use crate::address::ResourceAddress;
 use crate::desired::{Adopt, NamespaceResource, RoleKind, Stack};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::limits;
-use crate::package::{self, PackageBucket};
 use crate::resource::Origin;
+use crate::resource::bucket::{self, PackageBucket};
 use crate::resource::namespace::Namespace;
 use crate::resource::tags::{IgnoreTags, Tags};
 use crate::syntax::{Key, Node, Value};
@@ -141,15 +141,15 @@ fn package_bucket(node: &Node, findings: &mut Findings) -> Option<PackageBucket>
     }
     let fields = Fields::open(node, "`package_bucket`", &["bucket", "region", "prefix"], findings);
     let name = fields.required_string("bucket", findings)?;
-    if let (Err(why), Some(node)) = (package::check_name(&name), fields.node("bucket")) {
+    if let (Err(why), Some(node)) = (bucket::check_name(&name), fields.node("bucket")) {
         findings.push(bad_bucket(why).at(node.span));
     }
     let region = fields.string("region", findings);
     if let (Some(region), Some(node)) = (&region, fields.node("region")) {
         names::region(region, node.span, &mut findings.all);
     }
-    let mut prefix = fields.string("prefix", findings).unwrap_or_else(|| package::PREFIX.to_owned());
-    if let (Err(why), Some(node)) = (package::check_prefix(&prefix), fields.node("prefix")) {
+    let mut prefix = fields.string("prefix", findings).unwrap_or_else(|| bucket::PREFIX.to_owned());
+    if let (Err(why), Some(node)) = (bucket::check_prefix(&prefix), fields.node("prefix")) {
         findings.push(Diagnostic::error(Code::BadFormat, why).at(node.span));
     }
     if !prefix.is_empty() && !prefix.ends_with('/') {

@@ -1,6 +1,7 @@
 //! The kinds of resources: attributes, defaults and normal form, one kind a file. Desired and observed state
 //! are the same types. Reading manifests is `manifest`'s business, deciding is `decide`'s.
 
+pub mod bucket;
 pub mod document;
 pub mod function;
 pub mod namespace;
