@@ -24,8 +24,10 @@ def run(command, **variables):
     done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
-        print(done.stdout[-20_000:])
-        sys.exit(f"error: `{' '.join(command)}` failed; its seeds stand above")
+        log = ROOT / "target/reliability.log"
+        log.write_text(done.stdout, encoding="utf-8")
+        print(*(line[:2000] for line in done.stdout.splitlines() if "SEED=" in line or "FAIL" in line), sep="\n")
+        sys.exit(f"error: `{' '.join(command)}` failed; all it said is in {log}")
     return done.stdout
 
 

@@ -483,3 +483,28 @@ fn a_function_that_moves_takes_its_bucket_along_in_one_apply() {
     project.run(&["apply", "--yes", "--max-deletes", "unlimited"]).exits(0);
     project.run(&["plan", "--detailed-exitcode"]).exits(0);
 }
+
+/// Every stack completes the roles of the account: what the first of a run attached is no move against the second.
+#[test]
+fn stacks_of_one_run_complete_a_role_of_the_account_together() {
+    let cloud = Cloud::start();
+    let trust = json!({ "version": "2.0", "statement": [{
+        "effect": "allow", "action": "name/sts:AssumeRole", "principal": { "service": "mps.cloud.tencent.com" },
+    }] });
+    cloud.call(&tencentcloud::cam::CreateRole {
+        role_name: "MPS_QcsRole".to_owned(),
+        policy_document: trust.to_string(),
+        ..Default::default()
+    });
+    let manifest = |stack: &str| {
+        format!("stack: {stack}\nregion: ap-beijing\nroles: {{ MPS_QcsRole: {{ preset: mps }} }}\nfunctions: {{}}\n")
+    };
+    let project = Project::on(&cloud, &manifest("one"));
+    project.write("manifests/two.yaml", &manifest("two"));
+    project.write("manifests/three.yaml", &manifest("three"));
+    let plan = project.run(&["plan", "--format", "json"]).exits(0);
+    assert_eq!(plan.changes(), ["update role.MPS_QcsRole"], "{}", plan.stdout);
+    project.run(&["apply", "--yes"]).exits(0);
+    project.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert_eq!(cloud.writes().iter().filter(|action| *action == "AttachRolePolicy").count(), 2);
+}

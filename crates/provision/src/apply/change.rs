@@ -39,8 +39,10 @@ impl Applier<'_> {
     /// Carries out one change.
     pub(super) async fn carry_out(&self, index: usize) -> Result<(), Trouble> {
         let change = &self.plan.changes[index];
-        self.still_as_planned(change).await?;
-        let mut steps = change.steps.clone();
+        let mut steps = match self.still_as_planned(change).await {
+            Ok(()) => change.steps.clone(),
+            Err(moved) => self.left_of_a_shared_role(change).await?.ok_or(moved)?,
+        };
         let mut last: Option<Trouble> = None;
         let mut written: Vec<Step> = Vec::new();
         for _ in 0..ROUNDS {
@@ -77,6 +79,22 @@ impl Applier<'_> {
             trouble.outcome = Outcome::Failed;
         }
         Err(trouble)
+    }
+
+    /// What is left to do on a role that every stack of the account completes: one applied a moment ago, in this very
+    /// run perhaps, has moved it towards where this plan wants it. `None` for anything else that moved.
+    async fn left_of_a_shared_role(&self, change: &Change) -> Result<Option<Vec<Step>>, Trouble> {
+        let completes = change.steps.iter().all(|step| matches!(step, Step::AttachRolePolicy { .. }));
+        let shared = |role: &plan::desired::RoleResource| {
+            role.address == change.address && matches!(role.kind, plan::desired::RoleKind::Preset(_))
+        };
+        if !completes || !self.stack.roles.iter().any(shared) {
+            return Ok(None);
+        }
+        let Some(decision) = self.decide_again(change).await? else { return Ok(None) };
+        let refused = decision.findings.iter().any(|finding| finding.severity == Severity::Error);
+        let planned = decision.steps.iter().all(|step| change.steps.contains(step));
+        Ok((!refused && planned).then_some(decision.steps))
     }
 
     /// A create that is refused, for the object exists: it was made since the plan. By a run of ours that was killed,
