@@ -2,6 +2,7 @@
 //! such lists. Works on normal forms only, so two spellings of one value are equal here. Knows nothing about
 //! order of changes (see `order`) or wording (see `render`).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
@@ -12,7 +13,7 @@ use crate::resource::Origin;
 #[derive(Clone, PartialEq)]
 pub struct Attribute {
     /// Such as `memory`, `environment.KEY`, `tags["a.b"]`, `layers[0].version`.
-    pub path: String,
+    pub path: Cow<'static, str>,
     /// Its value; `null` is "not set".
     pub value: Json,
 }
@@ -23,12 +24,12 @@ pub struct Attributes(Vec<Attribute>);
 
 impl Attributes {
     /// Adds one.
-    pub fn put(&mut self, path: impl Into<String>, value: impl Into<Json>) {
+    pub fn put(&mut self, path: impl Into<Cow<'static, str>>, value: impl Into<Json>) {
         self.0.push(Attribute { path: path.into(), value: value.into() });
     }
 
     /// Adds one that may be unset: desired state leaves such attributes alone by not listing them.
-    pub fn put_some<T: Into<Json>>(&mut self, path: &str, value: Option<T>) {
+    pub fn put_some<T: Into<Json>>(&mut self, path: &'static str, value: Option<T>) {
         if let Some(value) = value {
             self.put(path, value);
         }
@@ -65,7 +66,7 @@ pub struct Side {
 #[derive(Clone, PartialEq)]
 pub struct AttributeChange {
     /// Which.
-    pub path: String,
+    pub path: Cow<'static, str>,
     /// What the cloud holds.
     pub before: Side,
     /// What the manifest wants.
@@ -107,11 +108,11 @@ impl Comparison {
         self.guarded.iter().any(|p| below(path, p))
     }
 
-    fn sides(&self, path: &str, before: &Json, after: &Json, origin: &Origin) -> AttributeChange {
+    fn sides(&self, path: &Cow<'static, str>, before: &Json, after: &Json, origin: &Origin) -> AttributeChange {
         let sensitive = origin.is_sensitive(path);
         let kind_guarded = self.is_guarded(path);
         AttributeChange {
-            path: path.to_owned(),
+            path: path.clone(),
             before: Side { value: before.clone(), guarded: !before.is_null() && (sensitive || kind_guarded) },
             after: Side {
                 value: after.clone(),
@@ -159,10 +160,10 @@ impl Comparison {
     ) -> Vec<(String, Json)> {
         let mut list: Vec<(String, Json)> = attributes
             .iter()
-            .filter(|a| !a.value.is_null() && (paths.contains(&a.path) || self.is_authoritative(&a.path)))
+            .filter(|a| !a.value.is_null() && (paths.contains(&*a.path) || self.is_authoritative(&a.path)))
             .map(|a| {
                 let hidden = self.is_guarded(&a.path) || origin.is_sensitive(&a.path);
-                (a.path.clone(), if hidden { Json::Null } else { a.value.clone() })
+                (a.path.clone().into_owned(), if hidden { Json::Null } else { a.value.clone() })
             })
             .collect();
         list.sort_by(|a, b| a.0.cmp(&b.0));
@@ -190,7 +191,7 @@ mod tests {
 
     const COMPARISON: Comparison = Comparison { authoritative: &["tags", "environment"], guarded: &["environment"] };
 
-    fn attributes(list: &[(&str, Json)]) -> Attributes {
+    fn attributes(list: &[(&'static str, Json)]) -> Attributes {
         let mut all = Attributes::default();
         for (path, value) in list {
             all.put(*path, value.clone());
@@ -204,8 +205,7 @@ mod tests {
         let observed =
             attributes(&[("memory", 256.into()), ("tags.b", "2".into()), ("log.topic", "server-made".into())]);
         let changes = COMPARISON.diff(&desired, &observed, &Origin::default());
-        let shown: Vec<_> =
-            changes.iter().map(|c| (c.path.as_str(), c.before.value.clone(), c.after.value.clone())).collect();
+        let shown: Vec<_> = changes.iter().map(|c| (&*c.path, c.before.value.clone(), c.after.value.clone())).collect();
         assert_eq!(
             shown,
             [

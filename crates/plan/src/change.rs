@@ -1,10 +1,13 @@
 //! Changes: what happens to one resource, why, and by which steps.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::address::ResourceAddress;
 use crate::attributes::AttributeChange;
 use crate::diagnostic::Diagnostic;
+use crate::observed::FunctionKey;
 use crate::resource::Origin;
 use crate::step::Step;
 
@@ -80,7 +83,7 @@ pub struct Decision {
     /// Who made the difference.
     pub cause: Cause,
     /// Why, in words.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// Whether events can be lost while it happens.
     pub events_may_be_missed: bool,
     /// The writes.
@@ -98,7 +101,7 @@ impl Decision {
             attributes: Vec::new(),
             requires_replace: Vec::new(),
             cause: Cause::Unknown,
-            reason: String::new(),
+            reason: Cow::Borrowed(""),
             events_may_be_missed: false,
             steps: Vec::new(),
             findings: Vec::new(),
@@ -107,7 +110,7 @@ impl Decision {
 
     /// Something to do.
     #[must_use]
-    pub fn new(action: Action, cause: Cause, reason: impl Into<String>) -> Self {
+    pub fn new(action: Action, cause: Cause, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { action: Some(action), cause, reason: reason.into(), ..Self::nothing() }
     }
 
@@ -118,13 +121,45 @@ impl Decision {
     }
 }
 
+/// Where the object of a change lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// In the account: roles and policies.
+    Account,
+    /// In a region: namespaces.
+    Region(String),
+    /// At a function: itself, or a trigger of it.
+    Function(FunctionKey),
+}
+
+impl Home {
+    /// Its region; empty for what is account-wide.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        match self {
+            Self::Account => "",
+            Self::Region(region) => region,
+            Self::Function(key) => &key.region,
+        }
+    }
+
+    /// The function, if it is at one.
+    #[must_use]
+    pub fn function(&self) -> Option<&FunctionKey> {
+        match self {
+            Self::Function(key) => Some(key),
+            Self::Account | Self::Region(_) => None,
+        }
+    }
+}
+
 /// A decision about one address, placed in an order.
 #[derive(Debug, Clone)]
 pub struct Change {
     /// Which resource.
     pub address: ResourceAddress,
-    /// Its region; empty for account-wide ones.
-    pub region: String,
+    /// Where its object lives.
+    pub home: Home,
     /// What happens.
     pub action: Action,
     /// What differs; nothing for deletes.
@@ -134,7 +169,7 @@ pub struct Change {
     /// Who made the difference.
     pub cause: Cause,
     /// Why, in words.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// Whether events can be lost meanwhile.
     pub events_may_be_missed: bool,
     /// The writes.
@@ -148,7 +183,7 @@ pub struct Change {
 /// `memory differs`, `memory and timeout differ`, `memory, timeout and 3 more differ`.
 #[must_use]
 pub fn differing(attributes: &[AttributeChange]) -> String {
-    let paths: Vec<&str> = attributes.iter().map(|a| a.path.as_str()).collect();
+    let paths: Vec<&str> = attributes.iter().map(|a| &*a.path).collect();
     match paths.as_slice() {
         [] => "nothing differs".to_owned(),
         [one] => format!("{one} differs"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::address::ResourceAddress;
+use crate::observed::FunctionKey;
 use crate::resource::Origin;
 use crate::resource::bucket::{PackageBucket, Place};
 use crate::resource::function::{Code, CodeSource, Function, Image};
@@ -135,12 +136,8 @@ pub struct FunctionResource {
     pub address: ResourceAddress,
     /// Logical id.
     pub id: String,
-    /// Region.
-    pub region: String,
-    /// Namespace.
-    pub namespace: String,
-    /// Name in the cloud.
-    pub name: String,
+    /// Where it lives: its identity in the cloud.
+    pub key: FunctionKey,
     /// Settings, shared with the steps that write them.
     pub function: Arc<Function>,
     /// What it runs, as declared.
@@ -348,10 +345,10 @@ impl Stack {
             leaves(identity::namespace(&space.region, &space.name), &space.address, false, &space.origin);
         }
         for function in &self.functions {
-            let key = function.key();
-            leaves(identity::function(&key), &function.address, function.function.protect, &function.origin);
+            let key = &function.key;
+            leaves(identity::function(key), &function.address, function.function.protect, &function.origin);
             for trigger in &function.triggers {
-                let identity = identity::trigger(&key, &trigger.trigger.key());
+                let identity = identity::trigger(key, &trigger.trigger.key());
                 leaves(identity, &trigger.address, false, &trigger.origin);
             }
         }

@@ -12,9 +12,13 @@ use crate::resource::role::Role;
 use crate::resource::tags::Tags;
 use crate::resource::trigger::RawTrigger;
 
-/// Where a function lives.
+/// Where a function lives. Shared, for in a large stack each is named by many changes and steps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FunctionKey {
+pub struct FunctionKey(Arc<FunctionPlace>);
+
+/// Region, namespace and name of a function.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionPlace {
     /// Region.
     pub region: String,
     /// Namespace.
@@ -24,10 +28,24 @@ pub struct FunctionKey {
 }
 
 impl FunctionKey {
+    /// A function by where it lives.
+    #[must_use]
+    pub fn new(region: impl Into<String>, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self(Arc::new(FunctionPlace { region: region.into(), namespace: namespace.into(), name: name.into() }))
+    }
+
     /// Region, namespace and name, to look it up without a copy.
     #[must_use]
     pub fn place(&self) -> (&str, &str, &str) {
         (&self.region, &self.namespace, &self.name)
+    }
+}
+
+impl std::ops::Deref for FunctionKey {
+    type Target = FunctionPlace;
+
+    fn deref(&self) -> &FunctionPlace {
+        &self.0
     }
 }
 
@@ -49,7 +67,7 @@ pub struct Observed {
     /// Namespaces by region and name.
     pub namespaces: BTreeMap<(String, String), Option<ObservedNamespace>>,
     /// Functions.
-    pub functions: BTreeMap<FunctionKey, Option<ObservedFunction>>,
+    pub functions: BTreeMap<FunctionKey, Option<Box<ObservedFunction>>>,
     /// Who holds MPS event types; `None` until somebody had to look.
     pub holders: Option<BTreeMap<String, Holder>>,
     /// What was left out of the observation, if anything.

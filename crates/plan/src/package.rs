@@ -43,7 +43,7 @@ pub fn findings(plan: &Plan, stack: &Stack, sizes: &BTreeMap<ResourceAddress, u6
     sent.filter_map(|change| {
         let size = *sizes.get(&change.address)?;
         let function = stack.functions.iter().find(|function| function.address == change.address)?;
-        let too_large = route(stack, &function.region, size, "") == Route::Nowhere;
+        let too_large = route(stack, &function.key.region, size, "") == Route::Nowhere;
         too_large.then(|| {
             let mut finding = too_large_finding(size).on(&function.address);
             finding.span = function.origin.span_of(&format!("code.{}", function.code.word()));

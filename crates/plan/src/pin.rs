@@ -39,7 +39,7 @@ fn attributes(
             } else {
                 a.value.clone()
             };
-            (a.path.clone(), value)
+            (a.path.clone().into_owned(), value)
         })
         .collect();
     if let Some(mark) = mark {
@@ -118,7 +118,7 @@ pub fn pins(observed: &Observed, key: &DigestKey) -> Pins {
     }
     for (function, present) in &observed.functions {
         let name = function.to_string();
-        all.insert(format!("function[{name}]"), of_function(&name, present.as_ref(), key));
+        all.insert(format!("function[{name}]"), of_function(&name, present.as_deref(), key));
         for raw in present.iter().flat_map(|f| &f.triggers) {
             let (name, pin) = of_trigger(&name, raw, key);
             all.insert(name, pin);
@@ -151,7 +151,7 @@ pub fn actions(plan: &Plan, key: &DigestKey) -> Vec<Json> {
                     } else {
                         a.after.value.clone()
                     };
-                    (a.path.as_str(), value)
+                    (&*a.path, value)
                 })
                 .collect();
             let steps: Vec<&str> = change.steps.iter().map(crate::step::Step::action).collect();

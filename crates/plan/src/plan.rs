@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Kind, ResourceAddress};
-use crate::change::{Action, Change, Decision};
+use crate::change::{Action, Change, Decision, Home};
 use crate::decide::{self, Context, TriggerPlace};
 use crate::desired::{FunctionResource, Stack};
 use crate::diagnostic::{Code, Diagnostic, Severity};
@@ -171,30 +171,39 @@ impl Plan {
     }
 }
 
-/// A decision with where it belongs, before it is ordered.
-pub(crate) struct Decided {
-    pub(crate) address: ResourceAddress,
-    pub(crate) region: String,
-    pub(crate) decision: Decision,
-    pub(crate) origin: Origin,
-    /// The function a trigger belongs to, or the function itself.
-    pub(crate) function: Option<FunctionKey>,
-}
-
-/// Decisions that have to be ordered. Those that nothing has to be done about, in a large stack nearly all, are counted.
+/// What was decided, before it is ordered. What nothing has to be done about, in a large stack nearly all, is counted.
 #[derive(Default)]
 pub(crate) struct Decisions {
-    pub(crate) all: Vec<Decided>,
+    pub(crate) changes: Vec<Change>,
     pub(crate) unchanged: usize,
+    pub(crate) findings: Vec<Diagnostic>,
 }
 
 impl Decisions {
-    fn push(&mut self, decided: Decided) {
-        if decided.decision.action.is_none() && decided.decision.findings.is_empty() {
-            self.unchanged += 1;
-        } else {
-            self.all.push(decided);
-        }
+    fn push(&mut self, address: &ResourceAddress, home: Home, decision: Decision, origin: &Origin) {
+        let refused = decision.findings.iter().any(|f| f.severity == Severity::Error);
+        self.findings.extend(decision.findings);
+        let Some(action) = decision.action else {
+            self.unchanged += usize::from(!refused);
+            return;
+        };
+        let mut change = Change {
+            address: address.clone(),
+            home,
+            action,
+            attributes: if action == Action::Delete { Vec::new() } else { decision.attributes },
+            requires_replace: decision.requires_replace,
+            cause: decision.cause,
+            reason: decision.reason,
+            events_may_be_missed: decision.events_may_be_missed,
+            steps: decision.steps,
+            after: Vec::new(),
+            origin: origin.clone(),
+        };
+        // Thousands of changes are held at once, and a list that grew keeps room for more.
+        change.attributes.shrink_to_fit();
+        change.steps.shrink_to_fit();
+        self.changes.push(change);
     }
 }
 
@@ -209,36 +218,18 @@ pub fn plan(stack: &Stack, observed: &Observed) -> Plan {
     for resource in &stack.policies {
         let decision =
             decide::policy(context, resource, observed.policies.get(&resource.name).and_then(Option::as_ref));
-        decided.push(Decided {
-            address: resource.address.clone(),
-            region: String::new(),
-            decision,
-            origin: resource.origin.clone(),
-            function: None,
-        });
+        decided.push(&resource.address, Home::Account, decision, &resource.origin);
     }
     for resource in &stack.roles {
         let decision =
             decide::role(context, resource, observed.roles.get(&resource.name).and_then(Option::as_ref), &custom);
-        decided.push(Decided {
-            address: resource.address.clone(),
-            region: String::new(),
-            decision,
-            origin: resource.origin.clone(),
-            function: None,
-        });
+        decided.push(&resource.address, Home::Account, decision, &resource.origin);
     }
     for resource in &stack.namespaces {
         let present =
             observed.namespaces.get(&(resource.region.clone(), resource.name.clone())).and_then(Option::as_ref);
         let decision = decide::namespace(context, resource, present);
-        decided.push(Decided {
-            address: resource.address.clone(),
-            region: resource.region.clone(),
-            decision,
-            origin: resource.origin.clone(),
-            function: None,
-        });
+        decided.push(&resource.address, Home::Region(resource.region.clone()), decision, &resource.origin);
     }
     let released = released_bindings(stack, observed, context);
     for resource in &stack.functions {
@@ -290,19 +281,13 @@ fn decide_function(
     decided: &mut Decisions,
     wanted_holders: &mut BTreeSet<String>,
 ) {
-    let key = resource.key();
-    let present: Option<&ObservedFunction> = observed.functions.get(&key).and_then(Option::as_ref);
+    let key = &resource.key;
+    let present: Option<&ObservedFunction> = observed.functions.get(key).and_then(Option::as_deref);
     let decision = decide::function(context, resource, present);
     let refused = decision.action.is_none() && decision.findings.iter().any(|f| f.severity == Severity::Error);
     let replaced = decision.action == Some(Action::Replace);
-    let place = |origin: &Origin, address: &ResourceAddress, decision| Decided {
-        address: address.clone(),
-        region: resource.region.clone(),
-        decision,
-        origin: origin.clone(),
-        function: Some(key.clone()),
-    };
-    decided.push(place(&resource.origin, &resource.address, decision));
+    let home = || Home::Function(key.clone());
+    decided.push(&resource.address, home(), decision, &resource.origin);
     if refused {
         return;
     }
@@ -319,20 +304,20 @@ fn decide_function(
             trigger,
             raw,
             TriggerPlace {
-                function: &key,
+                function: key,
                 holder,
                 released: wanted.is_some_and(|e| released.contains_key(e)),
                 existing: present.is_some(),
                 replaced,
             },
         );
-        decided.push(place(&trigger.origin, &trigger.address, decision));
+        decided.push(&trigger.address, home(), decision, &trigger.origin);
     }
     // The replacement itself deletes every trigger; what is not declared simply does not come back.
     if !replaced {
         for raw in triggers.values().copied().chain(doubles) {
-            let (address, decision, origin) = decide::undeclared_trigger(context, &key, &resource.address, raw);
-            decided.push(place(&origin, &address, decision));
+            let (address, decision, origin) = decide::undeclared_trigger(context, key, &resource.address, raw);
+            decided.push(&address, home(), decision, &origin);
         }
     }
 }
@@ -340,10 +325,10 @@ fn decide_function(
 /// MPS event types that this plan unbinds from functions of the stack, and from which.
 fn released_bindings(stack: &Stack, observed: &Observed, context: Context<'_>) -> BTreeMap<String, FunctionKey> {
     let mut released = BTreeMap::new();
-    let by_key: BTreeMap<_, &FunctionResource> = stack.functions.iter().map(|f| (f.place(), f)).collect();
+    let by_key: BTreeMap<&FunctionKey, &FunctionResource> = stack.functions.iter().map(|f| (&f.key, f)).collect();
     for (key, present) in &observed.functions {
         let Some(present) = present else { continue };
-        let declared = by_key.get(&key.place());
+        let declared = by_key.get(key);
         if declared.is_none()
             && decide::undeclared_function(context, key, present).is_none_or(|(_, d, _)| d.action.is_none())
         {
@@ -368,32 +353,32 @@ fn decide_undeclared(
     custom: &BTreeSet<String>,
     decided: &mut Decisions,
 ) {
-    let mut take = |found: Option<(ResourceAddress, Decision, Origin)>, region: &str, function: Option<FunctionKey>| {
+    let mut take = |found: Option<(ResourceAddress, Decision, Origin)>, home: Home| {
         if let Some((address, decision, origin)) = found {
-            decided.push(Decided { address, region: region.to_owned(), decision, origin, function });
+            decided.push(&address, home, decision, &origin);
         }
     };
     for (name, present) in &observed.policies {
         if let (Some(present), false) = (present, stack.policies.iter().any(|p| &p.name == name)) {
-            take(decide::undeclared_policy(context, name, present), "", None);
+            take(decide::undeclared_policy(context, name, present), Home::Account);
         }
     }
     for (name, present) in &observed.roles {
         if let (Some(present), false) = (present, stack.roles.iter().any(|r| &r.name == name)) {
-            take(decide::undeclared_role(context, name, present, custom), "", None);
+            take(decide::undeclared_role(context, name, present, custom), Home::Account);
         }
     }
     for ((region, name), present) in &observed.namespaces {
         if let (Some(present), false) =
             (present, stack.namespaces.iter().any(|n| &n.region == region && &n.name == name))
         {
-            take(decide::undeclared_namespace(context, region, name, present), region, None);
+            take(decide::undeclared_namespace(context, region, name, present), Home::Region(region.clone()));
         }
     }
-    let declared: BTreeSet<_> = stack.functions.iter().map(FunctionResource::place).collect();
+    let declared: BTreeSet<&FunctionKey> = stack.functions.iter().map(|f| &f.key).collect();
     for (key, present) in &observed.functions {
         let Some(present) = present else { continue };
-        if declared.contains(&key.place()) {
+        if declared.contains(key) {
             continue;
         }
         let Some((address, decision, origin)) = decide::undeclared_function(context, key, present) else { continue };
@@ -403,10 +388,10 @@ fn decide_undeclared(
             triggers.sort_by(|a, b| (&a.kind, &a.name, &a.desc).cmp(&(&b.kind, &b.name, &b.desc)));
             for raw in triggers {
                 let (address, mut decision, origin) = decide::undeclared_trigger(context, key, &address, raw);
-                "its function goes".clone_into(&mut decision.reason);
-                take(Some((address, decision, origin)), &key.region, Some(key.clone()));
+                decision.reason = "its function goes".into();
+                take(Some((address, decision, origin)), Home::Function(key.clone()));
             }
         }
-        take(Some((address, decision, origin)), &key.region, Some(key.clone()));
+        take(Some((address, decision, origin)), Home::Function(key.clone()));
     }
 }

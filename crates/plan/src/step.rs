@@ -163,15 +163,15 @@ pub enum Step {
     /// SCF CreateTrigger.
     CreateTrigger { key: FunctionKey, trigger: Arc<Trigger>, description: Option<String> },
     /// SCF UpdateTrigger, the present trigger found by its listed name.
-    UpdateTrigger { key: FunctionKey, present: RawTrigger, trigger: Arc<Trigger>, description: Option<String> },
+    UpdateTrigger { key: FunctionKey, present: Box<RawTrigger>, trigger: Arc<Trigger>, description: Option<String> },
     /// SCF UpdateTriggerStatus.
-    UpdateTriggerStatus { key: FunctionKey, present: RawTrigger, enabled: bool },
+    UpdateTriggerStatus { key: FunctionKey, present: Box<RawTrigger>, enabled: bool },
     /// SCF DeleteTrigger, echoing what was listed.
-    DeleteTrigger { key: FunctionKey, present: RawTrigger },
+    DeleteTrigger { key: FunctionKey, present: Box<RawTrigger> },
     /// MPS BindTrigger.
     BindTrigger { key: FunctionKey, event: String, qualifier: String },
     /// MPS UnbindTrigger of another function's binding; restored if the bind that follows is refused.
-    UnbindTrigger { key: FunctionKey, present: RawTrigger },
+    UnbindTrigger { key: FunctionKey, present: Box<RawTrigger> },
 }
 
 // Steps hold secrets: Debug shows the action only.

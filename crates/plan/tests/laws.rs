@@ -8,6 +8,7 @@ use plan::address::Kind;
 use plan::change::Action;
 use plan::desired::Stack;
 use plan::mark::STACK_TAG;
+use plan::observed::FunctionKey;
 use plan::plan::Plan;
 use plan::render::guard::DigestKey;
 use plan::render::style::Style;
@@ -188,10 +189,11 @@ fn with_foreign_objects(mut cloud: Cloud, manifest: &Json, taken: &BTreeSet<usiz
     let others = applied(&theirs);
     let is_taken = |i: usize| taken.contains(&i);
     for (i, (key, function)) in others.functions.iter().enumerate() {
-        let mut key = key.clone();
-        if !is_taken(i % 4) {
-            key.name = format!("theirs-{}", key.name);
-        }
+        let key = if is_taken(i % 4) {
+            key.clone()
+        } else {
+            FunctionKey::new(key.region.as_str(), key.namespace.as_str(), format!("theirs-{}", key.name))
+        };
         let mut function = function.clone();
         match i % 3 {
             0 => {}

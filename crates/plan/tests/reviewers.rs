@@ -380,9 +380,9 @@ proptest! {
 fn poisoned(value: &str) -> Made {
     let mut all = everything();
     for change in &mut all.plan.changes {
-        change.reason = format!("reason {value}");
+        change.reason = format!("reason {value}").into();
         for attribute in &mut change.attributes {
-            attribute.path = format!("{}{value}", attribute.path);
+            attribute.path = format!("{}{value}", attribute.path).into();
             for side in [&mut attribute.before, &mut attribute.after] {
                 if !side.value.is_null() && !side.guarded {
                     side.value = Json::String(format!("one\n{value}\n"));

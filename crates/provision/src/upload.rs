@@ -45,7 +45,7 @@ pub(crate) fn check(stack: &LoadedStack, packages: &Packages) -> Result<(), Comm
 
 fn way(stack: &LoadedStack, address: &ResourceAddress, archive: &Archive) -> Route {
     let function = stack.stack.functions.iter().find(|function| function.address == *address);
-    let region = function.map_or(stack.stack.region.as_str(), |function| function.region.as_str());
+    let region = function.map_or(stack.stack.region.as_str(), |function| function.key.region.as_str());
     route(&stack.stack, region, archive.size, &archive.digest)
 }
 

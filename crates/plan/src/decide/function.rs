@@ -17,21 +17,6 @@ use crate::resource::function::{COMPARISON, Code, Function, FunctionType, IMMUTA
 use crate::resource::tags;
 use crate::step::{Member, Step};
 
-/// Where a declared function lives.
-impl FunctionResource {
-    /// Region, namespace and name, to look it up without a copy.
-    #[must_use]
-    pub fn place(&self) -> (&str, &str, &str) {
-        (&self.region, &self.namespace, &self.name)
-    }
-
-    /// Its identity in the cloud.
-    #[must_use]
-    pub fn key(&self) -> FunctionKey {
-        FunctionKey { region: self.region.clone(), namespace: self.namespace.clone(), name: self.name.clone() }
-    }
-}
-
 /// What is to be done about a declared function. Its code digest must have been set.
 #[must_use]
 pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Option<&ObservedFunction>) -> Decision {
@@ -45,7 +30,7 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
     };
     let ownership =
         mark::ownership(context.stack, &observed.function.tags, observed.mark.as_ref(), Some(&write.mark.identity));
-    let what = format!("function `{}` in {}/{}", desired.name, desired.region, desired.namespace);
+    let what = format!("function `{}` in {}/{}", desired.key.name, desired.key.region, desired.key.namespace);
     let claimed = match claim(&ownership, &desired.adopt, context.stack, &desired.address, &desired.origin, &what) {
         Ok(claimed) => claimed,
         Err(finding) => return Decision::refused(finding),
@@ -68,7 +53,7 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
         return Decision::nothing();
     }
     let requires_replace: Vec<String> =
-        attributes.iter().map(|a| a.path.clone()).filter(|p| IMMUTABLE.contains(&p.as_str())).collect();
+        attributes.iter().filter(|a| IMMUTABLE.contains(&&*a.path)).map(|a| a.path.clone().into_owned()).collect();
     let cause = cause(desired, observed, &write);
     if requires_replace.is_empty() {
         let mut decision = Decision::new(Action::Update, cause, differing(&attributes));
@@ -131,7 +116,7 @@ struct Write<'a> {
 impl<'a> Write<'a> {
     fn new(context: Context<'_>, desired: &'a FunctionResource, code: Code) -> Self {
         let mark = Mark {
-            identity: mark::identity(context.stack, &desired.region, &desired.namespace, &desired.name),
+            identity: mark::identity(context.stack, &desired.key.region, &desired.key.namespace, &desired.key.name),
             code: Some(code.digest.clone()),
             configuration: Some(configuration_digest(desired, &desired.function, &BTreeSet::new())),
         };
@@ -142,7 +127,7 @@ impl<'a> Write<'a> {
 
     fn code_change(&self, before: Option<&str>) -> AttributeChange {
         AttributeChange {
-            path: "code".to_owned(),
+            path: "code".into(),
             before: Side { value: before.map_or(Json::Null, Json::from), guarded: false },
             after: Side { value: Json::from(self.code.digest.as_str()), guarded: false },
         }
@@ -155,8 +140,6 @@ impl<'a> Write<'a> {
             &Function::default().attributes(),
             &self.desired.origin,
         ));
-        // Thousands of creates are held at once.
-        attributes.shrink_to_fit();
         attributes
     }
 
@@ -190,7 +173,7 @@ impl<'a> Write<'a> {
     }
 
     fn key(&self) -> FunctionKey {
-        self.desired.key()
+        self.desired.key.clone()
     }
 
     fn create(&self) -> Vec<Step> {
@@ -217,8 +200,10 @@ impl<'a> Write<'a> {
     fn replace(&self, observed: &ObservedFunction) -> Vec<Step> {
         let mut triggers = observed.triggers.clone();
         triggers.sort_by(|a, b| (&a.kind, &a.name, &a.desc).cmp(&(&b.kind, &b.name, &b.desc)));
-        let mut steps: Vec<Step> =
-            triggers.into_iter().map(|present| Step::DeleteTrigger { key: self.key(), present }).collect();
+        let mut steps: Vec<Step> = triggers
+            .into_iter()
+            .map(|present| Step::DeleteTrigger { key: self.key(), present: Box::new(present) })
+            .collect();
         steps.push(Step::DeleteFunction { key: self.key() });
         steps.extend(self.create());
         steps
@@ -293,7 +278,7 @@ pub fn configuration_digest(desired: &FunctionResource, function: &Function, wit
         .function
         .attributes()
         .iter()
-        .map(|a| a.path.clone())
+        .map(|a| a.path.clone().into_owned())
         .filter(|p| !without.iter().any(|w| p == w || p.starts_with(&format!("{w}."))))
         .collect();
     let attributes: Attributes = function.attributes();

@@ -89,7 +89,7 @@ fn claim(
 ) -> Result<Option<AttributeChange>, Diagnostic> {
     let change = |before: Json| {
         Some(AttributeChange {
-            path: "ownership".to_owned(),
+            path: "ownership".into(),
             before: Side { value: before, guarded: false },
             after: Side { value: Json::String(stack.to_owned()), guarded: false },
         })
@@ -146,7 +146,7 @@ fn protected(address: &ResourceAddress, origin: &Origin) -> Diagnostic {
 fn protect_change(desired: bool, observed: &Tags) -> Option<AttributeChange> {
     let present = crate::observed::protects(observed);
     (desired != present).then(|| AttributeChange {
-        path: "protect".to_owned(),
+        path: "protect".into(),
         before: Side { value: Json::Bool(present), guarded: false },
         after: Side { value: Json::Bool(desired), guarded: false },
     })

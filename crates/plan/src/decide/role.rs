@@ -99,7 +99,7 @@ fn preset(desired: &RoleResource, preset: Preset, observed: Option<&ObservedRole
     let list = |set: &BTreeSet<String>| serde_json::Value::from(set.iter().map(String::as_str).collect::<Vec<_>>());
     let all: BTreeSet<String> = observed.role.policies.union(&wanted).cloned().collect();
     decision.attributes = vec![AttributeChange {
-        path: "policies".to_owned(),
+        path: "policies".into(),
         before: Side { value: list(&observed.role.policies), guarded: false },
         after: Side { value: list(&all), guarded: false },
     }];

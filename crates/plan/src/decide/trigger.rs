@@ -128,8 +128,8 @@ fn existing(
     }
     let mut requires_replace: Vec<String> = attributes
         .iter()
-        .map(|a| a.path.clone())
-        .filter(|p| desired.trigger.immutable().contains(&p.as_str()))
+        .filter(|a| desired.trigger.immutable().contains(&&*a.path))
+        .map(|a| a.path.clone().into_owned())
         .collect();
     if observed.kind() != desired.trigger.kind()
         || std::mem::discriminant(&observed.spec) != std::mem::discriminant(&desired.trigger.spec)
@@ -140,10 +140,10 @@ fn existing(
     let mut decision =
         Decision::new(if replaces { Action::Replace } else { Action::Update }, Cause::Unknown, differing(&attributes));
     if replaces {
-        decision.reason = format!("{} cannot be changed in place", requires_replace.join(", "));
+        decision.reason = format!("{} cannot be changed in place", requires_replace.join(", ")).into();
         decision.events_may_be_missed = true;
         decision.requires_replace = requires_replace;
-        decision.steps = vec![Step::DeleteTrigger { key: key.clone(), present: present.clone() }];
+        decision.steps = vec![Step::DeleteTrigger { key: key.clone(), present: Box::new(present.clone()) }];
         decision.attributes = attributes;
         return with_create_steps(decision, context, desired, TriggerPlace { released: true, ..place }, key);
     }
@@ -155,20 +155,20 @@ fn existing(
                 return with_create_steps(decision, context, desired, place, key);
             }
             decision.events_may_be_missed = true;
-            decision.steps = vec![Step::DeleteTrigger { key: key.clone(), present: present.clone() }];
+            decision.steps = vec![Step::DeleteTrigger { key: key.clone(), present: Box::new(present.clone()) }];
             return decision;
         }
         Spec::Timer { .. } | Spec::Ckafka { .. } | Spec::Cos { .. } if only_enabled => {
             decision.steps = vec![Step::UpdateTriggerStatus {
                 key: key.clone(),
-                present: present.clone(),
+                present: Box::new(present.clone()),
                 enabled: desired.trigger.enabled,
             }];
         }
         Spec::Timer { .. } | Spec::Ckafka { .. } | Spec::Http { .. } | Spec::Cos { .. } | Spec::Raw { .. } => {
             decision.steps = vec![Step::UpdateTrigger {
                 key: key.clone(),
-                present: present.clone(),
+                present: Box::new(present.clone()),
                 description: description(context, key, &desired.trigger),
                 trigger: desired.trigger.clone(),
             }];
@@ -207,9 +207,9 @@ fn with_create_steps(
                     finding.help("set `takeover: true` on this trigger to move the binding, or unbind it there first"),
                 );
             }
-            decision.reason = format!("takes `{event}` over from function {holder}");
+            decision.reason = format!("takes `{event}` over from function {holder}").into();
             decision.events_may_be_missed = true;
-            decision.steps.push(Step::UnbindTrigger { key: holder.clone(), present: binding.clone() });
+            decision.steps.push(Step::UnbindTrigger { key: holder.clone(), present: Box::new(binding.clone()) });
         }
         (Some(Holder::Undetermined(why)), _) if !desired.takeover => {
             let mut finding = Diagnostic::refusal(
@@ -254,6 +254,6 @@ pub fn undeclared_trigger(
     };
     let mut decision = Decision::new(Action::Delete, cause, reason);
     decision.events_may_be_missed = true;
-    decision.steps = vec![Step::DeleteTrigger { key: function.clone(), present: observed.clone() }];
+    decision.steps = vec![Step::DeleteTrigger { key: function.clone(), present: Box::new(observed.clone()) }];
     (going.address, decision, going.origin)
 }

@@ -10,6 +10,7 @@ use crate::address::ResourceAddress;
 use crate::desired::{CodeDeclaration, FunctionResource};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::limits;
+use crate::observed::FunctionKey;
 use crate::resource::function::{AsyncConfig, DeadLetter, FileSystem, Function, FunctionType, Layer, Log};
 use crate::syntax::{Key, Node, Value};
 use crate::validate::names;
@@ -134,9 +135,7 @@ pub(super) fn function(
     Some(FunctionResource {
         address,
         id: key.text.clone(),
-        region,
-        namespace,
-        name,
+        key: FunctionKey::new(region, namespace, name),
         function: Arc::new(function),
         code_digest: code.reference_digest(),
         code,

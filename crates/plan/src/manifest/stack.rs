@@ -395,7 +395,8 @@ fn spread(declared: Vec<DeclaredNamespace>, stack: &Stack) -> Vec<NamespaceResou
         let mut regions: Vec<String> = match &namespace.region {
             Some(region) => vec![region.clone()],
             None => {
-                stack.functions.iter().filter(|f| f.namespace == namespace.name).map(|f| f.region.clone()).collect()
+                let used = stack.functions.iter().filter(|f| f.key.namespace == namespace.name);
+                used.map(|f| f.key.region.clone()).collect()
             }
         };
         regions.sort();

@@ -142,11 +142,7 @@ mod tests {
     use crate::observed::FunctionKey;
 
     fn functions(count: usize) -> BTreeSet<Scope> {
-        let key = |i| FunctionKey {
-            region: "ap-beijing".into(),
-            namespace: "default".into(),
-            name: format!("function-with-a-name-{i}"),
-        };
+        let key = |i| FunctionKey::new("ap-beijing", "default", format!("function-with-a-name-{i}"));
         (0..count).map(|i| Scope::Function(key(i))).collect()
     }
 

@@ -109,7 +109,7 @@ impl List {
         for action in actions {
             let scopes = self.0.entry(action).or_default();
             match narrowest(action) {
-                Narrowest::Function => scopes.extend(stack.functions.iter().map(|f| Scope::Function(f.key()))),
+                Narrowest::Function => scopes.extend(stack.functions.iter().map(|f| Scope::Function(f.key.clone()))),
                 Narrowest::Role | Narrowest::Objects | Narrowest::Nothing(_) => {
                     scopes.insert(Scope::Anything);
                 }
@@ -214,7 +214,7 @@ fn function_writes(stack: &Stack, list: &mut List) {
 fn package_writes(stack: &Stack, list: &mut List) {
     let Some(bucket) = &stack.package_bucket else { return };
     let from_here = stack.functions.iter().filter(|f| f.code.source() == CodeSource::Package);
-    for region in from_here.map(|f| bucket.region.as_ref().unwrap_or(&f.region)) {
+    for region in from_here.map(|f| bucket.region.as_ref().unwrap_or(&f.key.region)) {
         let mut on = |actions: &[&'static str], prefix: &str| {
             for action in actions {
                 let (bucket, region) = (bucket.name.clone(), region.clone());

@@ -55,7 +55,7 @@ fn change(change: &Change, sources: &Sources, key: &DigestKey) -> Json {
         .or(change.origin.span);
     json!({
         "address": change.address,
-        "region": change.region,
+        "region": change.home.region(),
         "action": change.action,
         "cause": change.cause,
         "drift": change.cause.is_drift(),

@@ -136,10 +136,10 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
         Action::Replace => style.red("replace"),
         Action::Delete => style.red("delete"),
     };
-    let region = if change.region.is_empty() || change.region == plan.region {
+    let region = if change.home.region().is_empty() || change.home.region() == plan.region {
         String::new()
     } else {
-        format!(" in {}", visible_line(&change.region))
+        format!(" in {}", visible_line(change.home.region()))
     };
     let cause = match change.cause {
         Cause::Cloud => style.yellow(" [changed in the cloud]"),
@@ -163,7 +163,7 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
 
 fn line(change: &Change, attribute: &AttributeChange, width: usize, key: &DigestKey, style: Style, out: &mut String) {
     let path = format!("{:width$}", visible_line(&attribute.path));
-    let forces = if change.requires_replace.contains(&attribute.path) {
+    let forces = if change.requires_replace.iter().any(|path| *path == attribute.path) {
         style.red("  forces replacement")
     } else {
         String::new()

@@ -66,7 +66,7 @@ pub fn take(stack: &Stack, observed: &Observed) -> Result<Picture, TakeError> {
         picture.namespaces.insert(format!("{region}/{name}"), object);
     }
     for (key, present) in &observed.functions {
-        let declared = stack.functions.iter().find(|f| &f.key() == key);
+        let declared = stack.functions.iter().find(|f| &f.key == key);
         let object = present.as_ref().map(|present| function_object(stack, key, declared, present));
         picture.functions.insert(key.to_string(), object);
     }
@@ -135,13 +135,14 @@ impl Filter<'_> {
     fn pass(&self, observed: &Attributes) -> Shown {
         let mark_tags = [STACK_TAG, PROTECT_TAG].map(|tag| format!("tags.{tag}"));
         let (mut attributes, mut withheld) = (BTreeMap::new(), BTreeSet::new());
-        for attribute in
-            observed.iter().filter(|a| !a.value.is_null() && a.path != "protect" && !mark_tags.contains(&a.path))
+        for attribute in observed
+            .iter()
+            .filter(|a| !a.value.is_null() && a.path != "protect" && !mark_tags.iter().any(|tag| *tag == a.path))
         {
             if self.stands(&attribute.path, &attribute.value) {
-                attributes.insert(attribute.path.clone(), attribute.value.clone());
+                attributes.insert(attribute.path.clone().into_owned(), attribute.value.clone());
             } else {
-                withheld.insert(attribute.path.clone());
+                withheld.insert(attribute.path.clone().into_owned());
             }
         }
         (attributes, withheld)
@@ -257,8 +258,8 @@ fn trigger_object(
     // A function URL is told apart by its qualifier.
     let identity = |path: &str| IDENTITY.contains(&path) || path == "qualifier";
     for attribute in normal.attributes().iter().filter(|a| identity(&a.path)) {
-        withheld.remove(&attribute.path);
-        attributes.insert(attribute.path.clone(), attribute.value.clone());
+        withheld.remove(&*attribute.path);
+        attributes.insert(attribute.path.clone().into_owned(), attribute.value.clone());
     }
     let line = raw.is_marked(&trigger_identity(&stack.name, key, &normal));
     TriggerObject { line, unbound: raw.unbound, attributes, withheld }

@@ -118,11 +118,11 @@ impl View {
         }
         let Some(wanted) = wanted else { return attributes };
         // A value that was not given cannot be compared with one that is there; where none is, it is new for sure.
-        let is_there = |path: &String| shown.contains_key(path) || withheld.contains(path);
+        let is_there = |path: &str| shown.contains_key(path) || withheld.contains(path);
         let unknown = wanted.attributes.iter().filter(|a| wanted.origin.is_unknown(&a.path));
         for attribute in unknown.filter(|a| is_there(&a.path)) {
-            attributes.insert(attribute.path.clone(), attribute.value.clone());
-            not_compared.insert(attribute.path.clone());
+            attributes.insert(attribute.path.clone().into_owned(), attribute.value.clone());
+            not_compared.insert(attribute.path.clone().into_owned());
         }
         if !not_compared.is_empty() {
             self.not_compared.push(NotCompared {
@@ -249,10 +249,10 @@ impl View {
     fn functions(&mut self, picture: &Picture) {
         let functions = std::mem::take(&mut self.known.functions);
         for function in functions {
-            match picture.functions.get(&function.key().to_string()) {
-                None => self.leave_out(identity::function(&function.key()), &function.address, IS_NEW),
+            match picture.functions.get(&function.key.to_string()) {
+                None => self.leave_out(identity::function(&function.key), &function.address, IS_NEW),
                 Some(Some(f)) if f.object.attributes.is_none() => {
-                    self.leave_out(identity::function(&function.key()), &function.address, WAS_NOT_KEPT);
+                    self.leave_out(identity::function(&function.key), &function.address, WAS_NOT_KEPT);
                 }
                 Some(_) => self.known.functions.push(function),
             }
@@ -262,13 +262,13 @@ impl View {
             let (Some(region), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
                 continue;
             };
-            let key = FunctionKey { region: region.into(), namespace: namespace.into(), name: name.into() };
+            let key = FunctionKey::new(region, namespace, name);
             if self.passed_over.contains(&identity::function(&key)) {
                 continue;
             }
-            let declared = self.known.functions.iter().find(|f| f.key() == key).cloned();
+            let declared = self.known.functions.iter().find(|f| f.key == key).cloned();
             let present = present.as_ref().map(|f| self.function(&key, declared.as_ref(), f));
-            self.observed.functions.insert(key, present);
+            self.observed.functions.insert(key, present.map(Box::new));
         }
     }
 
@@ -336,7 +336,7 @@ impl View {
         for change in &mut plan.changes {
             let hidden = self.hidden.get(&change.address);
             for attribute in &mut change.attributes {
-                if hidden.is_some_and(|h| h.contains(&attribute.path)) {
+                if hidden.is_some_and(|h| h.contains(&*attribute.path)) {
                     attribute.before = Side { value: Json::from(WITHHELD), guarded: false };
                 }
                 if change.origin.is_unknown(&attribute.path) {

@@ -86,7 +86,10 @@ fn stack_identities(stack: &Stack) -> Vec<(&'static str, String, Option<Span>)> 
     all.extend(stack.policies.iter().map(|p| ("policy", p.name.clone(), p.origin.span)));
     all.extend(stack.namespaces.iter().map(|n| ("namespace", format!("{}/{}", n.region, n.name), n.origin.span)));
     all.extend(
-        stack.functions.iter().map(|f| ("function", format!("{}/{}/{}", f.region, f.namespace, f.name), f.origin.span)),
+        stack
+            .functions
+            .iter()
+            .map(|f| ("function", format!("{}/{}/{}", f.key.region, f.key.namespace, f.key.name), f.origin.span)),
     );
     all
 }
@@ -107,21 +110,22 @@ fn references(stack: &Stack, findings: &mut Vec<Diagnostic>) {
             ));
             findings.push(finding);
         }
-        let declared = stack.namespaces.iter().any(|n| n.name == function.namespace && n.region == function.region);
-        if function.namespace != "default" && !declared {
+        let declared =
+            stack.namespaces.iter().any(|n| n.name == function.key.namespace && n.region == function.key.region);
+        if function.key.namespace != "default" && !declared {
             let mut finding = Diagnostic::error(
                 Code::UndeclaredNamespace,
-                format!("no namespace `{}` in {}", function.namespace, function.region),
+                format!("no namespace `{}` in {}", function.key.namespace, function.key.region),
             )
             .on(&function.address);
             finding.span = value_span(function, "namespace");
             finding.help = Some(
                 did_you_mean(
-                    &function.namespace,
-                    stack.namespaces.iter().map(|n| n.name.as_str()).filter(|n| *n != function.namespace),
+                    &function.key.namespace,
+                    stack.namespaces.iter().map(|n| n.name.as_str()).filter(|n| *n != function.key.namespace),
                 )
                 .map_or_else(
-                    || format!("declare it: `namespaces: {{ {}: {{}} }}`", function.namespace),
+                    || format!("declare it: `namespaces: {{ {}: {{}} }}`", function.key.namespace),
                     |c| format!("did you mean `{c}`?"),
                 ),
             );
@@ -214,7 +218,7 @@ fn quotas(stack: &Stack, findings: &mut Vec<Diagnostic>) {
     let mut functions: HashMap<(&str, &str), usize> = HashMap::new();
     let mut namespaces: HashMap<&str, usize> = HashMap::new();
     for function in &stack.functions {
-        *functions.entry((&function.region, &function.namespace)).or_default() += 1;
+        *functions.entry((&function.key.region, &function.key.namespace)).or_default() += 1;
     }
     for namespace in &stack.namespaces {
         *namespaces.entry(&namespace.region).or_default() += 1;

@@ -104,13 +104,13 @@ impl Cloud {
             }
         }
         for declared in &stack.functions {
-            observed.functions.insert(declared.key(), None);
+            observed.functions.insert(declared.key.clone(), None);
         }
         for (key, present) in &self.functions {
             let identity = mark::identity(&stack.name, &key.region, &key.namespace, &key.name);
             let marked = present.mark.as_ref().is_some_and(|m| m.identity == identity);
             if observed.functions.contains_key(key) || marked || owned(&present.function.tags) {
-                observed.functions.insert(key.clone(), Some(self.observed_function(stack, key, present)));
+                observed.functions.insert(key.clone(), Some(Box::new(self.observed_function(stack, key, present))));
             }
         }
         observed
@@ -119,7 +119,7 @@ impl Cloud {
     fn observed_function(&self, stack: &Stack, key: &FunctionKey, present: &CloudFunction) -> ObservedFunction {
         let mut function = present.function.clone();
         // Read only where declared, as the command line does.
-        if !stack.functions.iter().any(|f| f.key() == *key && f.function.asynchronous.is_some()) {
+        if !stack.functions.iter().any(|f| f.key == *key && f.function.asynchronous.is_some()) {
             function.asynchronous = None;
         }
         let image = match &present.code.source {

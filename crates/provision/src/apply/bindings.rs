@@ -25,7 +25,7 @@ impl Applier<'_> {
                 if present.kind == "mps" && !present.unbound =>
             {
                 let event = present.normal_form().key().key;
-                released.insert(event, Released { function: key.clone(), present: present.clone() });
+                released.insert(event, Released { function: key.clone(), present: RawTrigger::clone(present) });
             }
             Step::BindTrigger { event, .. } => {
                 released.remove(event);

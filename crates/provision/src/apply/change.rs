@@ -248,7 +248,7 @@ impl Applier<'_> {
                 continue;
             }
             if repeats && written.iter().filter(|s| decision.steps.contains(s)).count() > 2 * decision.steps.len() {
-                let paths: Vec<&str> = decision.attributes.iter().map(|a| a.path.as_str()).collect();
+                let paths: Vec<&str> = decision.attributes.iter().map(|a| &*a.path).collect();
                 return Err(Trouble::failed(format!(
                     "the service accepted the change and kept another value for {}",
                     paths.join(", ")
@@ -284,14 +284,14 @@ impl Applier<'_> {
                         || change.attributes.iter().any(|a| a.path == "reserved_concurrency"),
                     asynchronous: function.function.asynchronous.is_some(),
                 };
-                let now = self.present_function(&function.key(), ask).await?;
+                let now = self.present_function(&function.key, ask).await?;
                 if let Some(now) = &now {
                     failed_status(now)?;
                 }
                 return Ok(Some(decide::function(context, function, now.as_ref())));
             }
             Some(Place::Trigger(function, trigger)) => {
-                let key = function.key();
+                let key = &function.key;
                 let now = self.present_function(&key, Ask::default()).await?;
                 let raw: Option<&RawTrigger> = now
                     .as_ref()

@@ -74,7 +74,7 @@ impl Applier<'_> {
                 let name = place.to_string();
                 let now = self.present_function(place, Ask::default()).await?;
                 let pin = |f: Option<&ObservedFunction>| pin::of_function(&name, f, key);
-                let seen = self.observed.functions.get(place).map(|f| pin(f.as_ref()));
+                let seen = self.observed.functions.get(place).map(|f| pin(f.as_deref()));
                 Ok(Some(Pinned { seen, now: pin(now.as_ref()), name: format!("function[{name}]") }))
             }
             Kind::Trigger => {

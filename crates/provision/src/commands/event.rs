@@ -115,7 +115,7 @@ async fn deliver(
             help: Some("declare one, or use `provision invoke FUNCTION --event FILE`".to_owned()),
         });
     };
-    let key = function.key();
+    let key = &function.key;
     let before = messages(address).await?.len();
     let started = Instant::now();
     let id = if sample.trigger == "mps" {
@@ -153,7 +153,7 @@ async fn through_binding(address: &str, event: &Json) -> Result<String, CommandE
 
 /// Other triggers end in an asynchronous run of the function; so does this.
 async fn straight(session: &Session, function: &FunctionResource, event: &Json) -> Result<String, CommandError> {
-    let key = function.key();
+    let key = &function.key;
     let request = scf::Invoke {
         function_name: key.name.clone(),
         namespace: Some(key.namespace.clone()),
@@ -172,7 +172,7 @@ async fn straight(session: &Session, function: &FunctionResource, event: &Json) 
 
 /// Waits until the run has ended. Retries of a failed run are not waited for: the first end is told.
 async fn wait(session: &Session, function: &FunctionResource, id: &str) -> Result<scf::RequestStatus, CommandError> {
-    let key = function.key();
+    let key = &function.key;
     let request = scf::GetRequestStatus {
         function_name: key.name.clone(),
         namespace: Some(key.namespace.clone()),

@@ -26,7 +26,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &InvokeArgs) -> u8 {
 
 async fn invoke(run: &mut Run, arguments: &InvokeArgs, loaded: &Loaded) -> Result<u8, CommandError> {
     let function = named_function(loaded, &arguments.function)?;
-    let key = function.key();
+    let key = &function.key;
     let event = event_text(run, arguments)?;
     let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
     let session = Session::open(&run.global, &run.world, &run.ui.secrets, account.as_deref()).await?;
@@ -44,7 +44,7 @@ async fn invoke(run: &mut Run, arguments: &InvokeArgs, loaded: &Loaded) -> Resul
 pub(super) fn named_function<'l>(loaded: &'l Loaded, wanted: &str) -> Result<&'l FunctionResource, CommandError> {
     let id = wanted.strip_prefix("function.").unwrap_or(wanted);
     let all = || loaded.stacks.iter().flat_map(|s| s.stack.functions.iter());
-    let found: Vec<&FunctionResource> = all().filter(|f| f.id == id || f.name == id).collect();
+    let found: Vec<&FunctionResource> = all().filter(|f| f.id == id || f.key.name == id).collect();
     match found.as_slice() {
         [one] => Ok(one),
         [] => {

@@ -23,7 +23,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &LogsArgs) -> u8 {
         Ok(function) => function,
         Err(error) => return run.fail(&error, None, &[]),
     };
-    let (key, topic) = (function.key(), function.function.log.as_ref().map(|l| l.topic.clone()));
+    let (key, topic) = (&function.key, function.function.log.as_ref().map(|l| l.topic.clone()));
     let session = match run.open(&loaded).await {
         Ok(session) => session,
         Err(code) => return code,

@@ -192,7 +192,7 @@ impl Run {
         }
         for plan in planned.iter_mut().map(|p| &mut p.plan) {
             let filter = |text: &mut String| *text = self.ui.secrets.filter(text);
-            plan.changes.iter_mut().for_each(|c| filter(&mut c.reason));
+            plan.changes.iter_mut().for_each(|c| filter(c.reason.to_mut()));
             plan.findings.iter_mut().for_each(|f| {
                 filter(&mut f.message);
                 f.help.iter_mut().for_each(filter);
@@ -280,7 +280,7 @@ async fn with_holders(session: &Session, stack: &::plan::desired::Stack, mut obs
     if plan.wanted_holders.is_empty() {
         return (observed, plan);
     }
-    let regions = stack.functions.iter().map(|f| f.region.clone()).collect();
+    let regions = stack.functions.iter().map(|f| f.key.region.clone()).collect();
     observed.holders = Some(observe::holders(&session.client, &plan.wanted_holders, &regions).await);
     let plan = ::plan::plan(stack, &observed);
     (observed, plan)

@@ -58,11 +58,7 @@ async fn bindings(client: &Client, region: &str, used: bool) -> Result<Vec<(Stri
             .list(Some(region), &request)
             .await
             .map_err(super::failed(format!("list the functions of {region}/{}", namespace.name), None))?;
-        keys.extend(rows.into_iter().map(|r| FunctionKey {
-            region: region.to_owned(),
-            namespace: namespace.name.clone(),
-            name: r.function_name,
-        }));
+        keys.extend(rows.into_iter().map(|r| FunctionKey::new(region, namespace.name.as_str(), r.function_name)));
     }
     let mut found = Vec::new();
     for (key, function) in keys.iter().zip(join_all(keys.iter().map(|key| function(client, key, Ask::default()))).await)

@@ -63,7 +63,7 @@ pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, 
 }
 
 fn default_region(stack: &Stack) -> &str {
-    let first = stack.functions.first().map(|f| f.region.as_str());
+    let first = stack.functions.first().map(|f| f.key.region.as_str());
     Some(stack.region.as_str()).filter(|r| !r.is_empty()).or(first).unwrap_or("ap-guangzhou")
 }
 
@@ -85,7 +85,7 @@ async fn functions(
     tagged: BTreeSet<FunctionKey>,
     observed: &mut Observed,
 ) -> Result<(), CommandError> {
-    let mut regions: BTreeSet<&str> = stack.functions.iter().map(|f| f.region.as_str()).collect();
+    let mut regions: BTreeSet<&str> = stack.functions.iter().map(|f| f.key.region.as_str()).collect();
     regions.extend(stack.namespaces.iter().map(|n| n.region.as_str()));
     regions.extend(tagged.iter().map(|k| k.region.as_str()));
     if !stack.region.is_empty() {
@@ -93,7 +93,7 @@ async fn functions(
     }
     let mut wanted_places = BTreeSet::new();
     for function in &stack.functions {
-        wanted_places.insert((function.region.as_str(), function.namespace.as_str()));
+        wanted_places.insert((function.key.region.as_str(), function.key.namespace.as_str()));
     }
     for key in &tagged {
         wanted_places.insert((key.region.as_str(), key.namespace.as_str()));
@@ -124,18 +124,18 @@ async fn functions(
         observed.namespaces.entry((namespace.region.clone(), namespace.name.clone())).or_insert(None);
     }
 
-    let declared: BTreeMap<_, &FunctionResource> = stack.functions.iter().map(|f| (f.place(), f)).collect();
+    let declared: BTreeMap<_, &FunctionResource> = stack.functions.iter().map(|f| (&f.key, f)).collect();
     let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.into_iter().map(|k| (k, None)).collect();
     let lists = in_use.iter().map(|(region, namespace)| {
         let (declared, wanted) = (&declared, &wanted);
         async move {
             let of_interest = |row: scf::Function| {
-                let key = FunctionKey { region: region.clone(), namespace: namespace.clone(), name: row.function_name };
+                let key = FunctionKey::new(region.as_str(), namespace.as_str(), row.function_name);
                 let identity = mark::identity(&stack.name, region, namespace, &key.name);
                 let (_, line) = mark::split(row.description.as_deref().unwrap_or(""));
                 let marked = line.is_some_and(|m| m.identity == identity);
                 let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
-                (marked || owned || declared.contains_key(&key.place()) || wanted.contains_key(&key))
+                (marked || owned || declared.contains_key(&key) || wanted.contains_key(&key))
                     .then_some((key, row.reserved_concurrency_mem))
             };
             let request = scf::ListFunctions { namespace: Some(namespace.clone()), ..Default::default() };
@@ -151,18 +151,21 @@ async fn functions(
 
     let declared = &declared;
     let reads = wanted.into_iter().map(|(key, reserved)| async move {
-        let function = declared.get(&key.place()).map(|f| &f.function);
+        let resource = declared.get(&key);
+        // Of what the manifest declares the key is there already.
+        let key = resource.map_or(key, |f| f.key.clone());
+        let function = resource.map(|f| &f.function);
         let ask = Ask {
             reserved: function.is_some_and(|f| f.reserved_concurrency.is_some()) || reserved.is_some_and(|r| r > 0),
             asynchronous: function.is_some_and(|f| f.asynchronous.is_some()),
         };
-        function_at_rest(client, &key, ask).await.map(|found| (key, found))
+        function_at_rest(client, &key, ask).await.map(|found| (key, found.map(Box::new)))
     });
     // Each read under way has a request and an answer of its own: a bound keeps memory from growing with the stack.
     let found = stream::iter(reads).buffer_unordered(READS_PER_CALL * client.parallelism());
     observed.functions = found.try_collect().await?;
     for function in &stack.functions {
-        observed.functions.entry(function.key()).or_insert(None);
+        observed.functions.entry(function.key.clone()).or_insert(None);
     }
     Ok(())
 }

@@ -38,11 +38,8 @@ pub(crate) fn parse_function_resource(resource: &str) -> Option<FunctionKey> {
     let (_, path) = (parts.next()?, parts.next()?);
     let rest = path.strip_prefix("namespace/")?;
     let (namespace, name) = rest.split_once("/function/")?;
-    (qcs == "qcs" && service == "scf" && !region.is_empty() && !name.is_empty()).then(|| FunctionKey {
-        region: region.to_owned(),
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    })
+    (qcs == "qcs" && service == "scf" && !region.is_empty() && !name.is_empty())
+        .then(|| FunctionKey::new(region, namespace, name))
 }
 
 /// Code as the API wants it. `package` is the archive of code from this machine.
@@ -331,7 +328,7 @@ mod tests {
 
     #[test]
     fn six_segment_names_round_trip_and_strangers_are_passed_over() {
-        let key = FunctionKey { region: "ap-beijing".into(), namespace: "default".into(), name: "MPSWebHook".into() };
+        let key = FunctionKey::new("ap-beijing", "default", "MPSWebHook");
         assert_eq!(parse_function_resource(&function_resource("1", &key)), Some(key.clone()));
         assert_eq!(
             parse_function_resource("qcs::scf:ap-beijing:uin/:namespace/default/function/MPSWebHook"),

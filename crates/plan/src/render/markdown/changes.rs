@@ -29,10 +29,10 @@ pub(super) fn pieces(report: &Report<'_>, stack: &StackReport<'_>) -> Vec<Piece>
 
 fn row(risk: Risk, change: &Change, stack: &StackReport<'_>) -> String {
     let strong = |word: &str| if risk == Risk::Destroys { format!("**{word}**") } else { word.to_owned() };
-    let region = if change.region.is_empty() || change.region == stack.plan.region {
+    let region = if change.home.region().is_empty() || change.home.region() == stack.plan.region {
         String::new()
     } else {
-        format!(" in {}", cell(&change.region))
+        format!(" in {}", cell(change.home.region()))
     };
     format!(
         "| {} | {} | {}{region} | {} |\n",
@@ -120,7 +120,8 @@ fn block(attribute: &AttributeChange, diff: Vec<String>, out: &mut Vec<String>) 
 
 fn one_line(change: &Change, attribute: &AttributeChange, report: &Report<'_>, out: &mut Vec<String>) {
     let path = visible_line(&attribute.path);
-    let forces = if change.requires_replace.contains(&attribute.path) { "  # forces replacement" } else { "" };
+    let forces =
+        if change.requires_replace.iter().any(|path| *path == attribute.path) { "  # forces replacement" } else { "" };
     let shown = |side| value::shown(change, attribute, side, report.key);
     if !attribute.before.value.is_null() && change.action != Action::Create {
         out.push(format!("- {path}: {}", shown(&attribute.before)));

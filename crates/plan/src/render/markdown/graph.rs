@@ -79,7 +79,9 @@ fn declared(stack: &Stack) -> BTreeSet<(String, String)> {
         if let Some(role) = roles.get(function.function.role.as_str()) {
             edges.insert((role.to_string(), to.clone()));
         }
-        let home = |n: &&crate::desired::NamespaceResource| n.name == function.namespace && n.region == function.region;
+        let home = |n: &&crate::desired::NamespaceResource| {
+            n.name == function.key.namespace && n.region == function.key.region
+        };
         if let Some(namespace) = stack.namespaces.iter().find(home) {
             edges.insert((namespace.address.to_string(), to.clone()));
         }
