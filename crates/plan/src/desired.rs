@@ -7,7 +7,7 @@ use crate::address::ResourceAddress;
 use crate::observed::FunctionKey;
 use crate::resource::Origin;
 use crate::resource::bucket::{PackageBucket, Place};
-use crate::resource::function::{Code, CodeSource, Function, Image};
+use crate::resource::function::{Code, CodeSource, CosObject, Function, Image};
 use crate::resource::namespace::Namespace;
 use crate::resource::policy::Policy;
 use crate::resource::role::{Preset, Role};
@@ -207,20 +207,24 @@ pub enum CodeDeclaration {
         files: Box<[(String, String)]>,
     },
     /// An object in COS, compared by reference.
-    Cos {
-        /// Bucket as declared.
-        bucket: String,
-        /// Object path.
-        object: String,
-        /// Bucket region.
-        region: Option<String>,
-        /// Digest that the declarer vouches for.
-        sha256: Option<String>,
-    },
+    Cos(Box<CosCode>),
     /// An image.
-    Image(Image),
+    Image(Box<Image>),
     /// A console template.
     Demo(String),
+}
+
+/// Code that stands in COS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CosCode {
+    /// Bucket as declared.
+    pub bucket: String,
+    /// Object path.
+    pub object: String,
+    /// Bucket region.
+    pub region: Option<String>,
+    /// Digest that the declarer vouches for.
+    pub sha256: Option<String>,
 }
 
 // Inline files may hold secrets: Debug shows the kind only.
@@ -239,7 +243,7 @@ impl CodeDeclaration {
             Self::Dir { .. } => "dir",
             Self::Zip { .. } => "zip",
             Self::Inline { .. } => "inline",
-            Self::Cos { .. } => "cos",
+            Self::Cos(_) => "cos",
             Self::Image(_) => "image",
             Self::Demo(_) => "demo",
         }
@@ -251,8 +255,8 @@ impl CodeDeclaration {
         let text = |o: &Option<String>| o.clone().unwrap_or_default();
         match self {
             Self::Cargo { .. } | Self::Dir { .. } | Self::Zip { .. } | Self::Inline { .. } => None,
-            Self::Cos { bucket, object, region, sha256 } => {
-                Some(crate::mark::digest(["cos", bucket, object, &text(region), &text(sha256)]))
+            Self::Cos(code) => {
+                Some(crate::mark::digest(["cos", &code.bucket, &code.object, &text(&code.region), &text(&code.sha256)]))
             }
             Self::Image(i) => Some(crate::mark::digest([
                 "image",
@@ -273,12 +277,15 @@ impl CodeDeclaration {
     pub fn source(&self) -> CodeSource {
         match self {
             Self::Cargo { .. } | Self::Dir { .. } | Self::Zip { .. } | Self::Inline { .. } => CodeSource::Package,
-            Self::Cos { bucket, object, region, .. } => CodeSource::Cos {
-                bucket: without_appid(bucket).to_owned(),
-                object: if object.starts_with('/') { object.clone() } else { format!("/{object}") },
-                region: region.clone(),
-            },
-            Self::Image(image) => CodeSource::Image(Box::new(image.clone())),
+            Self::Cos(code) => {
+                let object = &code.object;
+                CodeSource::Cos(Box::new(CosObject {
+                    bucket: without_appid(&code.bucket).to_owned(),
+                    object: if object.starts_with('/') { object.clone() } else { format!("/{object}") },
+                    region: code.region.clone(),
+                }))
+            }
+            Self::Image(image) => CodeSource::Image(image.clone()),
             Self::Demo(id) => CodeSource::Demo(id.clone()),
         }
     }
@@ -296,11 +303,11 @@ impl CodeSource {
     /// A package that stands in a bucket.
     #[must_use]
     pub fn in_bucket(place: &Place) -> Self {
-        Self::Cos {
+        Self::Cos(Box::new(CosObject {
             bucket: without_appid(&place.bucket).to_owned(),
             object: format!("/{}", place.key),
             region: Some(place.region.clone()),
-        }
+        }))
     }
 }
 

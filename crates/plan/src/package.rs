@@ -36,7 +36,8 @@ pub fn route(stack: &Stack, region: &str, size: u64, sha256: &str) -> Route {
     })
 }
 
-/// Errors for packages that the plan would send and that have no way to go. `sizes` are those already known.
+/// Errors for packages that the plan would send and that have no way to go. `sizes` are those already known of packages
+/// that a request does not carry.
 #[must_use]
 pub fn findings(plan: &Plan, stack: &Stack, sizes: &BTreeMap<ResourceAddress, u64>) -> Vec<Diagnostic> {
     let sent = plan.changes.iter().filter(|change| change.steps.iter().any(Step::needs_package));

@@ -33,7 +33,8 @@ pub struct Location {
 struct SourceFile {
     name: String,
     text: String,
-    line_starts: Vec<usize>,
+    /// In 32 bits: no manifest is larger than `syntax::MAX_BYTES`.
+    line_starts: Box<[u32]>,
 }
 
 /// Every manifest file of a run.
@@ -46,8 +47,9 @@ impl Sources {
     /// Remembers a file and returns its id.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let text = text.into();
-        let mut line_starts = vec![0];
-        line_starts.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1));
+        let after = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
+        let line_starts =
+            std::iter::once(0).chain(after).map(|start| u32::try_from(start).unwrap_or(u32::MAX)).collect();
         self.files.push(SourceFile { name: name.into(), text, line_starts });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
@@ -76,7 +78,7 @@ impl Sources {
             return Location { file: String::new(), line: 1, column: 1 };
         };
         let line = line_index(&file.line_starts, span.start);
-        let column = file.text.get(file.line_starts[line]..span.start).map_or(1, |t| t.chars().count() + 1);
+        let column = file.text.get(file.line_starts[line] as usize..span.start).map_or(1, |t| t.chars().count() + 1);
         Location { file: file.name.clone(), line: line + 1, column }
     }
 
@@ -85,8 +87,8 @@ impl Sources {
     pub fn excerpt(&self, span: Span) -> (String, usize) {
         let Some(file) = self.files.get(span.file.0 as usize) else { return (String::new(), 1) };
         let line = line_index(&file.line_starts, span.start);
-        let start = file.line_starts[line];
-        let end = file.line_starts.get(line + 1).map_or(file.text.len(), |e| e - 1);
+        let start = file.line_starts[line] as usize;
+        let end = file.line_starts.get(line + 1).map_or(file.text.len(), |e| *e as usize - 1);
         let text = file.text.get(start..end).unwrap_or("").trim_end_matches('\r').to_owned();
         let covered =
             file.text.get(span.start..span.end.min(end).max(span.start)).map_or(1, |t| t.trim_end().chars().count());
@@ -94,8 +96,8 @@ impl Sources {
     }
 }
 
-fn line_index(starts: &[usize], offset: usize) -> usize {
-    starts.partition_point(|s| *s <= offset).saturating_sub(1)
+fn line_index(starts: &[u32], offset: usize) -> usize {
+    starts.partition_point(|s| *s as usize <= offset).saturating_sub(1)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn package(
             package::load(&path)
         }
         // Nothing of these stands on this machine.
-        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
+        CodeDeclaration::Cos(_) | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
             package::inline(&BTreeMap::new())
         }
     }

@@ -90,7 +90,7 @@ impl Changed {
                     .map(|touched| touched || ignored(&tree.manifest_dir.join(path), world)),
                 // These stand in the manifest.
                 CodeDeclaration::Inline { .. }
-                | CodeDeclaration::Cos { .. }
+                | CodeDeclaration::Cos(_)
                 | CodeDeclaration::Image(_)
                 | CodeDeclaration::Demo(_) => Ok(false),
             }

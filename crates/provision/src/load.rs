@@ -43,7 +43,7 @@ pub(crate) struct LoadedStack {
     pub(crate) file: FileId,
     /// Where its paths start.
     pub(crate) tree: Tree,
-    /// Bytes of packages by function, where they are known without building.
+    /// Bytes of packages that are too large for a request, by function, where they are known without building.
     pub(crate) sizes: BTreeMap<ResourceAddress, u64>,
 }
 
@@ -295,7 +295,8 @@ fn identify(loaded: &mut LoadedStack, known: &mut Known, findings: &mut Vec<Diag
         match found {
             Ok(found) => {
                 function.set_code_digest(&found.digest);
-                loaded.sizes.extend(found.size.map(|size| (function.address.clone(), size)));
+                let large = found.size.filter(|size| *size > plan::limits::PACKAGE_IN_REQUEST);
+                loaded.sizes.extend(large.map(|size| (function.address.clone(), size)));
             }
             Err(error) if is_new => findings.push(finding(function, &error, tree)),
             Err(_) => {}
@@ -313,7 +314,7 @@ pub(crate) fn declaration_key(code: &CodeDeclaration) -> String {
             "inline\0{}",
             files.iter().map(|(k, v)| format!("{}:{k}{}:{v}", k.len(), v.len())).collect::<String>()
         ),
-        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
+        CodeDeclaration::Cos(_) | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
             code.reference_digest().unwrap_or_default()
         }
     }
@@ -336,7 +337,7 @@ fn identify_one(tree: &Tree, code: &CodeDeclaration) -> Result<Identified, Packa
         CodeDeclaration::Dir { path, exclude } => package::dir(tree, path, exclude).map(packed),
         CodeDeclaration::Zip { path } => package::zip(tree, path).map(packed),
         CodeDeclaration::Inline { files } => package::inline(&files.iter().cloned().collect()).map(packed),
-        CodeDeclaration::Cos { .. } | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
+        CodeDeclaration::Cos(_) | CodeDeclaration::Image(_) | CodeDeclaration::Demo(_) => {
             Ok(Identified { digest: code.reference_digest().unwrap_or_default(), size: None })
         }
     }

@@ -1,7 +1,7 @@
 //! `code:` of a function.
 
 use super::fields::{Fields, Findings};
-use crate::desired::CodeDeclaration;
+use crate::desired::{CodeDeclaration, CosCode};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::resource::function::Image;
 use crate::syntax::{Node, Value};
@@ -109,12 +109,12 @@ fn cos(node: &Node, findings: &mut Findings) -> Option<CodeDeclaration> {
     {
         findings.push(Diagnostic::error(Code::BadFormat, "`object` is a .zip or .jar").at(node.span));
     }
-    Some(CodeDeclaration::Cos {
+    Some(CodeDeclaration::Cos(Box::new(CosCode {
         bucket: bucket?,
         object: object?,
         region: fields.string("region", findings),
         sha256: sha256.map(|s| s.to_lowercase()),
-    })
+    })))
 }
 
 fn image(node: &Node, findings: &mut Findings) -> Option<CodeDeclaration> {
@@ -135,7 +135,7 @@ fn image(node: &Node, findings: &mut Findings) -> Option<CodeDeclaration> {
         Some(Value::Scalar { text, quoted: false }) if text == "-1" => Some(-1),
         _ => fields.number("port", 1..=65_535, "", findings).and_then(|p| i64::try_from(p).ok()),
     };
-    Some(CodeDeclaration::Image(Image {
+    Some(CodeDeclaration::Image(Box::new(Image {
         registry: registry.to_owned(),
         uri: uri?,
         registry_id,
@@ -143,5 +143,5 @@ fn image(node: &Node, findings: &mut Findings) -> Option<CodeDeclaration> {
         args: fields.string("args", findings),
         port,
         accelerate: fields.boolean("accelerate", findings).unwrap_or(false),
-    }))
+    })))
 }

@@ -267,11 +267,21 @@ impl<'n> Fields<'n> {
         Origin::new(Some(self.span), noted)
     }
 
-    /// Where each key stands, and which values came from where, below `prefix`.
+    /// Where each key stands, and which values came from where.
     pub(super) fn origin(&self) -> Origin {
+        self.origin_but_below("")
+    }
+
+    /// The same without what stands below one key, which itself is noted.
+    pub(super) fn origin_but_below(&self, left_out: &str) -> Origin {
         let mut noted = Vec::new();
         for (key, node) in self.entries {
             note(&key.text, key.span, node, &mut noted);
+            if key.text == left_out {
+                let is_below =
+                    |path: &str| path.strip_prefix(left_out).is_some_and(|rest| rest.starts_with(['.', '[']));
+                noted.retain(|(path, ..)| !is_below(path));
+            }
         }
         Origin::new(Some(self.span), noted)
     }

@@ -68,7 +68,8 @@ pub(super) fn function(
     findings.address = Some(address.clone());
     let start = findings.all.len();
     let fields = Fields::open(node, "a function", &KEYS, findings);
-    let mut origin = fields.origin();
+    // Triggers note their places themselves.
+    let mut origin = fields.origin_but_below("triggers");
     origin.span = Some(key.span);
     crate::resource::inherit_tags(&mut origin, context.origin);
     if !names::is_label(&key.text) {
@@ -114,6 +115,7 @@ pub(super) fn function(
     let mut triggers = Vec::new();
     if let Some(node) = fields.node("triggers") {
         if let Value::Map(entries) = &node.value {
+            triggers.reserve_exact(entries.len());
             for (trigger_key, trigger_node) in entries {
                 let before = findings.all.len();
                 triggers.extend(trigger::trigger(&key.text, trigger_key, trigger_node, &region, findings));

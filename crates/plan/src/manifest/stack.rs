@@ -116,6 +116,8 @@ pub(super) fn lower(
     each(roles, &mut findings, |key, node, findings| {
         stack.roles.extend(role::role(key, node, &context, findings));
     });
+    // A list that grows keeps room for as many again.
+    stack.functions.reserve_exact(length(&functions));
     each(functions, &mut findings, |key, node, findings| {
         stack.functions.extend(function::function(key, node, &context, findings));
     });
@@ -169,6 +171,14 @@ fn take_section(root: &mut Node, section: &str) -> Option<Node> {
     let (_, node) = entries.iter_mut().find(|(key, node)| key.text == section && node.value != Value::Null)?;
     let nothing = Node { span: node.span, value: Value::Null, taint: node.taint };
     Some(std::mem::replace(node, nothing))
+}
+
+/// How many resources a section holds.
+fn length((_, node): &(&str, Option<Node>)) -> usize {
+    match node.as_ref().map(|n| &n.value) {
+        Some(Value::Map(entries)) => entries.len(),
+        Some(Value::Null | Value::Scalar { .. } | Value::List(_)) | None => 0,
+    }
 }
 
 fn each(

@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn every_order_of_five_is_reached_in_place() {
-        for mut code in 0..5_usize.pow(5) {
-            let order: Vec<usize> = (0..5).map(|_| std::mem::replace(&mut code, code / 5) % 5).collect();
+        for code in 0..5_usize.pow(5) {
+            let order: Vec<usize> = (0..5).map(|digit| code / 5_usize.pow(digit) % 5).collect();
             if BTreeSet::from_iter(&order).len() == 5 {
                 let mut list = [10, 11, 12, 13, 14];
                 place(&mut list, order.clone());

@@ -286,18 +286,22 @@ pub enum CodeSource {
     /// A package that apply has ready under the function's address.
     Package,
     /// An object that stands in COS.
-    Cos {
-        /// Bucket without its appid suffix, as the API wants it.
-        bucket: String,
-        /// Object path, with a leading slash.
-        object: String,
-        /// The bucket's region, when declared.
-        region: Option<String>,
-    },
+    Cos(Box<CosObject>),
     /// A container image.
     Image(Box<Image>),
     /// A console template.
     Demo(String),
+}
+
+/// An object that stands in COS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CosObject {
+    /// Bucket without its appid suffix, as the API wants it.
+    pub bucket: String,
+    /// Object path, with a leading slash.
+    pub object: String,
+    /// The bucket's region, when declared.
+    pub region: Option<String>,
 }
 
 /// A container image.

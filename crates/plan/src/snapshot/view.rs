@@ -309,7 +309,7 @@ impl View {
             },
             // Whether it is the declared one is what the digest of the code says.
             image: declared.and_then(|d| match &d.code {
-                CodeDeclaration::Image(image) => Some(Box::new(image.clone())),
+                CodeDeclaration::Image(image) => Some(image.clone()),
                 _ => None,
             }),
             triggers: present.triggers.iter().map(|t| self.trigger(key, declared, t)).collect(),

@@ -124,7 +124,7 @@ impl Cloud {
         }
         let image = match &present.code.source {
             CodeSource::Image(image) => Some(image.clone()),
-            CodeSource::Package | CodeSource::Cos { .. } | CodeSource::Demo(_) => None,
+            CodeSource::Package | CodeSource::Cos(_) | CodeSource::Demo(_) => None,
         };
         ObservedFunction {
             function: function.into(),

@@ -48,11 +48,11 @@ pub(crate) fn code(source: &CodeSource, package: Option<&[u8]>) -> (scf::Code, O
         CodeSource::Package => {
             (scf::Code { zip_file: package.map(base64_text), ..Default::default() }, Some("ZipFile".to_owned()))
         }
-        CodeSource::Cos { bucket, object, region } => (
+        CodeSource::Cos(cos) => (
             scf::Code {
-                cos_bucket_name: Some(bucket.clone()),
-                cos_object_name: Some(object.clone()),
-                cos_bucket_region: region.clone(),
+                cos_bucket_name: Some(cos.bucket.clone()),
+                cos_object_name: Some(cos.object.clone()),
+                cos_bucket_region: cos.region.clone(),
                 ..Default::default()
             },
             Some("Cos".to_owned()),
