@@ -211,7 +211,10 @@ impl Decisions {
 #[must_use]
 pub fn plan(stack: &Stack, observed: &Observed) -> Plan {
     let context = Context::of(stack);
-    let mut decided = Decisions::default();
+    // One list of the right size: a list that grows is held twice meanwhile. Room that is not used is never touched.
+    let triggers: usize = stack.functions.iter().map(|f| f.triggers.len()).sum();
+    let mut decided =
+        Decisions { changes: Vec::with_capacity(stack.functions.len() + triggers), ..Decisions::default() };
     let mut wanted_holders = BTreeSet::new();
     let custom = custom_policies(stack, observed);
 

@@ -184,8 +184,9 @@ fn what_forbids_a_plan_stands_above_it() {
 fn a_plan_as_json_keeps_its_shape() {
     let cloud = cloud_with(TOOLS);
     let (sources, stack) = support::stack(&edited(&EDITS), &[KEY]);
-    let document = json::stack(&cloud.plan(&stack), &sources, &DigestKey::new(b"golden"));
-    check("update_json", &format!("{document:#}"));
+    let (plan, key) = (cloud.plan(&stack), DigestKey::new(b"golden"));
+    let document = json::StackPlan { plan: &plan, sources: &sources, key: &key };
+    check("update_json", &serde_json::to_string_pretty(&document).unwrap());
 }
 
 #[test]

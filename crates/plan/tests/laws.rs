@@ -59,7 +59,8 @@ fn applied(manifest: &Json) -> Cloud {
 fn shown(plan: &Plan, sources: &Sources) -> String {
     let key = DigestKey::new(b"test");
     let findings = diagnostics::render(&plan.findings, sources, Style::PLAIN);
-    format!("{findings}{}{:#}", text::plan(plan, &key, Style::PLAIN), json::stack(plan, sources, &key))
+    let stack = serde_json::to_string_pretty(&json::StackPlan { plan, sources, key: &key }).expect("a document");
+    format!("{findings}{}{stack}", text::plan(plan, &key, Style::PLAIN))
 }
 
 /// Every address that the manifest uses.

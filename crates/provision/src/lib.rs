@@ -72,7 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, world: World) -> u8 {
             code = carry_out(&mut run, &command, &stop) => Some(code),
             () = signals::stopped() => None,
         }
-        .unwrap_or_else(|| run.fail(&CommandError::Interrupted, None, &[]))
+        .unwrap_or_else(|| run.fail(&CommandError::Interrupted, None))
     });
     // A prompt or a call that hangs must not keep the process.
     runtime.shutdown_background();

@@ -36,6 +36,11 @@ impl Secrets {
         }
     }
 
+    /// Whether a secret goes over several lines.
+    fn span_lines(&self) -> bool {
+        self.0.lock().is_ok_and(|all| all.iter().any(|secret| secret.contains('\n')))
+    }
+
     /// The text with every secret replaced.
     #[must_use]
     pub(crate) fn filter(&self, text: &str) -> String {
@@ -133,24 +138,35 @@ pub(crate) struct Ui {
 impl Ui {
     /// Writes data.
     pub(crate) fn data(&mut self, text: &str) {
-        let mut text = self.secrets.filter(text);
-        if self.is_text {
-            text = self.folds.harmless(&text);
-        }
-        // A reader that went away (a closed pipe) is no failure of the work itself.
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        self.write(text, self.is_text);
     }
 
     /// Writes text for people as data, whatever the format: the log takes it for text.
     pub(crate) fn text(&mut self, text: &str) {
-        let text = self.folds.harmless(&self.secrets.filter(text));
-        self.data(&text);
+        self.write(text, true);
+    }
+
+    /// The same in parts that end with their lines, of which only some are held at once.
+    pub(crate) fn texts(&mut self, parts: impl Iterator<Item = String>) {
+        let mut lines = Lines { held: Vec::new(), ui: self, is_text: true };
+        // What goes wrong with writing is no failure of the work itself.
+        let _ = parts.map(|part| lines.write_all(part.as_bytes())).collect::<std::io::Result<()>>();
     }
 
     /// Writes a JSON document and a line feed.
-    pub(crate) fn json(&mut self, value: &serde_json::Value) {
-        let text = serde_json::to_string_pretty(value).unwrap_or_else(|e| format!("{{\"error\":\"{e}\"}}"));
-        self.data(&format!("{text}\n"));
+    pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
+        let mut lines = Lines { held: Vec::new(), is_text: self.is_text, ui: self };
+        let written = serde_json::to_writer_pretty(&mut lines, value).map_err(std::io::Error::from);
+        let _ = written.and_then(|()| lines.write_all(b"\n"));
+    }
+
+    fn write(&mut self, text: &str, is_text: bool) {
+        let mut text = self.secrets.filter(text);
+        if is_text {
+            text = self.folds.harmless(&text);
+        }
+        // A reader that went away (a closed pipe) is no failure of the work itself.
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
     /// Says something, unless told to be quiet.
@@ -174,6 +190,43 @@ impl Ui {
     }
 }
 
+/// How much of a long output is held back, in bytes.
+const HELD: usize = 1 << 16;
+
+/// A long output on its way: whole lines pass the filter of secrets as they come, the rest when it is dropped.
+struct Lines<'a> {
+    held: Vec<u8>,
+    ui: &'a mut Ui,
+    is_text: bool,
+}
+
+impl Write for Lines<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        // A secret of several lines must not be cut in two.
+        if self.held.len() > HELD
+            && !self.ui.secrets.span_lines()
+            && let Some(end) = self.held.iter().rposition(|b| *b == b'\n')
+        {
+            let rest = self.held.split_off(end + 1);
+            let lines = std::mem::replace(&mut self.held, rest);
+            self.ui.write(&String::from_utf8_lossy(&lines), self.is_text);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Lines<'_> {
+    fn drop(&mut self) {
+        let rest = std::mem::take(&mut self.held);
+        self.ui.write(&String::from_utf8_lossy(&rest), self.is_text);
+    }
+}
+
 impl Ui {
     /// Writes a line of our own that the log reads as a command.
     pub(crate) fn command(&mut self, line: &str) {
@@ -184,6 +237,53 @@ impl Ui {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where a test reads what was written.
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no other test").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn printed(secret: &str, print: impl FnOnce(&mut Ui)) -> String {
+        let page = Page::default();
+        let mut ui = Ui {
+            out: Box::new(page.clone()),
+            err: Box::new(std::io::sink()),
+            secrets: Secrets::default(),
+            out_style: Style::PLAIN,
+            err_style: Style::PLAIN,
+            live: false,
+            verbosity: 1,
+            folds: Folds::No,
+            is_text: true,
+        };
+        ui.secrets.add([secret]);
+        print(&mut ui);
+        let bytes = page.0.lock().expect("no other test").clone();
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn a_long_output_is_whole_and_hides_secrets_wherever_it_is_cut() {
+        for secret in ["sesame-open", "s\ne\ns\na"] {
+            let lines = |end: usize| (0..end).map(|i| format!("{i} {secret} {i}\n"));
+            let hidden: String = (0..20_000).map(|i| format!("{i} *** {i}\n")).collect();
+            assert_eq!(printed(secret, |ui| ui.texts(lines(20_000))), hidden);
+            let values: Vec<String> = lines(20_000).collect();
+            let json = printed(secret, |ui| ui.json(&values));
+            let read: Vec<String> = serde_json::from_str(&json).expect("JSON");
+            assert_eq!(read.concat(), hidden);
+        }
+    }
 
     #[test]
     fn secrets_vanish_in_every_spelling_and_short_ones_stay() {

@@ -13,6 +13,18 @@ use crate::snapshot::NotCompared;
 /// The plan of one stack.
 #[must_use]
 pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
+    parts(plan, key, style).collect()
+}
+
+/// The same in parts that end with their lines, each made when it is asked for: a large plan's text is large.
+pub fn parts<'p>(plan: &'p Plan, key: &'p DigestKey, style: Style) -> impl Iterator<Item = String> + 'p {
+    let is_empty = plan.changes.is_empty() && plan.as_of.is_none();
+    let changes = grouped(plan).into_iter().map(move |change| one(change, plan, key, style));
+    let end = (!is_empty).then(|| end(plan, style));
+    std::iter::once(head(plan, style)).chain(changes).chain(end)
+}
+
+fn head(plan: &Plan, style: Style) -> String {
     let mut out = String::new();
     out.push_str(&format!(
         "{} {}{}\n",
@@ -34,12 +46,12 @@ pub fn plan(plan: &Plan, key: &DigestKey, style: Style) -> String {
             "no changes: the cloud holds what the manifest says"
         };
         out.push_str(&format!("  {nothing} ({} resource{})\n", plan.unchanged, plural(plan.unchanged)));
-        return out;
     }
-    for change in grouped(plan) {
-        out.push('\n');
-        one(change, plan, key, style, &mut out);
-    }
+    out
+}
+
+fn end(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
     if !plan.not_compared.is_empty() {
         out.push('\n');
     }
@@ -129,7 +141,8 @@ fn symbol(action: Action, style: Style) -> String {
     }
 }
 
-fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut String) {
+fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style) -> String {
+    let mut out = "\n".to_owned();
     let word = match change.action {
         Action::Create => style.green("create"),
         Action::Update => style.yellow("update"),
@@ -154,11 +167,12 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style, out: &mut St
     ));
     let width = change.attributes.iter().map(|a| a.path.chars().count()).max().unwrap_or(0).min(40);
     for attribute in &change.attributes {
-        line(change, attribute, width, key, style, out);
+        line(change, attribute, width, key, style, &mut out);
     }
     if change.events_may_be_missed {
         out.push_str(&format!("    {}\n", style.yellow("! events that arrive meanwhile can be missed")));
     }
+    out
 }
 
 fn line(change: &Change, attribute: &AttributeChange, width: usize, key: &DigestKey, style: Style, out: &mut String) {

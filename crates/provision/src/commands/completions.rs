@@ -31,7 +31,7 @@ pub(crate) fn man(run: &mut Run, arguments: &ManArgs) -> u8 {
         }
         Err(error) => {
             let doing = format!("cannot write the manual into {}", arguments.out.display());
-            run.fail(&CommandError::Local { doing, source: error.into(), help: None }, None, &[])
+            run.fail(&CommandError::Local { doing, source: error.into(), help: None }, None)
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn run(run: &mut Run) -> u8 {
     session.close().await;
     let mut planned = match planned {
         Ok(planned) => planned,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(error) => return run.fail(&error, Some(&loaded)),
     };
     for one in &mut planned {
         leave_drift(one);
@@ -30,22 +30,19 @@ pub(crate) async fn run(run: &mut Run) -> u8 {
         let refusal = refusal(&planned);
         run.review(Some(&loaded), &planned, refusal.as_ref());
     } else if run.is_json() {
-        let mut document = plan_command::document(run, &loaded, &planned);
-        if let Some(error) = refusal(&planned) {
-            document["error"] = error.json();
-        }
-        run.ui.json(&document);
+        let refusal = refusal(&planned);
+        plan_command::show_json(run, &loaded, &planned, refusal.as_ref());
     } else {
         for one in &planned {
-            let text = if one.plan.changes.is_empty() {
-                format!(
+            if one.plan.changes.is_empty() {
+                run.ui.data(&format!(
                     "stack {}\n  no drift: nothing changed in the cloud behind the manifest's back\n",
                     one.plan.stack
-                )
+                ));
             } else {
-                text::plan(&one.plan, &run.key, run.ui.out_style)
-            };
-            run.ui.data(&text);
+                let style = run.ui.out_style;
+                run.ui.texts(text::parts(&one.plan, &run.key, style));
+            }
         }
     }
     if !run.is_json() {

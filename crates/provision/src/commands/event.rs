@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(960);
 pub(crate) async fn run(run: &mut Run, arguments: &EventArgs) -> u8 {
     let (sample, event) = match event(arguments) {
         Ok(found) => found,
-        Err(error) => return run.fail(&error, None, &[]),
+        Err(error) => return run.fail(&error, None),
     };
     let Some(sample) = sample else {
         if run.is_json() {
@@ -48,7 +48,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &EventArgs) -> u8 {
     };
     match send(run, &loaded, sample, &event).await {
         Ok(code) => code,
-        Err(error) => run.fail(&error, None, &[]),
+        Err(error) => run.fail(&error, None),
     }
 }
 

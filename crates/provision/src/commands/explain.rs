@@ -26,7 +26,7 @@ pub(crate) fn run(run: &mut Run, arguments: &ExplainArgs) -> u8 {
                 close => format!("did you mean {}?", close.join(" or ")),
             };
             let message = format!("no finding or error has the code `{wanted}`");
-            run.fail(&CommandError::Usage { message, help: Some(help) }, None, &[])
+            run.fail(&CommandError::Usage { message, help: Some(help) }, None)
         }
     }
 }

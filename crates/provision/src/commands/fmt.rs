@@ -30,7 +30,7 @@ pub(crate) fn run(run: &mut Run, arguments: &FmtArgs) -> u8 {
     } else {
         files(run, arguments)
     };
-    result.unwrap_or_else(|error| run.fail(&error, None, &[]))
+    result.unwrap_or_else(|error| run.fail(&error, None))
 }
 
 fn standard_input(run: &mut Run, arguments: &FmtArgs) -> Result<u8, CommandError> {

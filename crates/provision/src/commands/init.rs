@@ -55,7 +55,7 @@ pub(crate) fn run(run: &mut Run, arguments: &InitArgs) -> u8 {
             run.ui.data(&text);
             exit::DONE
         }
-        Err(error) => run.fail(&error, None, &[]),
+        Err(error) => run.fail(&error, None),
     }
 }
 

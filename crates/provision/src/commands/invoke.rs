@@ -20,7 +20,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &InvokeArgs) -> u8 {
     };
     match invoke(run, arguments, &loaded).await {
         Ok(code) => code,
-        Err(error) => run.fail(&error, None, &[]),
+        Err(error) => run.fail(&error, None),
     }
 }
 

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) async fn run(run: &mut Run, arguments: &LocalArgs) -> u8 {
     let options = match options(run, arguments) {
         Ok(options) => options,
-        Err(error) => return run.fail(&error, None, &[]),
+        Err(error) => return run.fail(&error, None),
     };
     let cloud = match LocalCloud::start(options).await {
         Ok(cloud) => cloud,
@@ -35,7 +35,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &LocalArgs) -> u8 {
                 source: source.into(),
                 help: Some(help.to_owned()),
             };
-            return run.fail(&error, None, &[]);
+            return run.fail(&error, None);
         }
     };
     run.ui.data(&format!("local cloud on http://{}\n", cloud.address()));

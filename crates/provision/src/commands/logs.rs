@@ -21,7 +21,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &LogsArgs) -> u8 {
     };
     let function = match named_function(&loaded, &arguments.function) {
         Ok(function) => function,
-        Err(error) => return run.fail(&error, None, &[]),
+        Err(error) => return run.fail(&error, None),
     };
     let (key, topic) = (&function.key, function.function.log.as_ref().map(|l| l.topic.clone()));
     let session = match run.open(&loaded).await {
@@ -35,7 +35,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &LogsArgs) -> u8 {
     session.close().await;
     match result {
         Ok(()) => exit::DONE,
-        Err(error) => run.fail(&error, None, &[]),
+        Err(error) => run.fail(&error, None),
     }
 }
 

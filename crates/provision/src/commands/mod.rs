@@ -26,7 +26,7 @@ use ::plan::render::guard::DigestKey;
 use ::plan::render::style::{visible, visible_line};
 use ::plan::render::{diagnostics, json};
 use ::plan::snapshot::Snapshot;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::cli::{Format, Global};
 use crate::error::{CommandError, causes, findings_exit, worst};
@@ -79,7 +79,7 @@ impl Run {
     fn load(&mut self, values: Values) -> Result<Loaded, u8> {
         match load::load(&self.global, &self.world, &self.ui.secrets, values) {
             Ok(loaded) => Ok(loaded),
-            Err(error) => Err(self.fail(&error, None, &[])),
+            Err(error) => Err(self.fail(&error, None)),
         }
     }
 
@@ -93,7 +93,7 @@ impl Run {
         let loaded = self.load(values)?;
         if loaded.errors() > 0 {
             let error = CommandError::Findings { count: loaded.errors() };
-            return Err(self.fail(&error, Some(&loaded), &[]));
+            return Err(self.fail(&error, Some(&loaded)));
         }
         let warnings = diagnostics::render(&loaded.findings, &loaded.sources, self.ui.err_style);
         if self.is_text() && !warnings.is_empty() {
@@ -107,16 +107,16 @@ impl Run {
         let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
         match Session::open(&self.global, &self.world, &self.ui.secrets, account.as_deref()).await {
             Ok(session) => Ok(session),
-            Err(error) => Err(self.fail(&error, Some(loaded), &[])),
+            Err(error) => Err(self.fail(&error, Some(loaded))),
         }
     }
 
     /// Says why the command ends, in the format asked for, and gives the exit code.
-    pub(crate) fn fail(&mut self, error: &CommandError, loaded: Option<&Loaded>, stacks: &[Json]) -> u8 {
+    pub(crate) fn fail(&mut self, error: &CommandError, loaded: Option<&Loaded>) -> u8 {
         if self.is_json() {
             let found =
                 loaded.map_or_else(Vec::new, |l| l.findings.iter().map(|f| json::diagnostic(f, &l.sources)).collect());
-            let document = json!({ "format_version": json::FORMAT_VERSION, "stacks": stacks, "diagnostics": found, "error": error.json() });
+            let document = json!({ "format_version": json::FORMAT_VERSION, "stacks": [], "diagnostics": found, "error": error.json() });
             self.ui.json(&document);
         } else if self.is_review() && self.about == About::Apply {
             self.review_failed_apply(loaded, error);

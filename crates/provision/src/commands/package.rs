@@ -16,7 +16,7 @@ pub(crate) fn run(run: &mut Run, arguments: &PackageArgs, stop: &Stop) -> u8 {
         Err(code) => return code,
     };
     if let Err(error) = build::known_rebuilds(&loaded, &arguments.rebuild) {
-        return run.fail(&error, run.is_json().then_some(&loaded), &[]);
+        return run.fail(&error, run.is_json().then_some(&loaded));
     }
     let options =
         BuildOptions { no_build: false, rebuild: arguments.rebuild.clone(), folder: run.world.folder.clone() };
@@ -30,7 +30,7 @@ pub(crate) fn run(run: &mut Run, arguments: &PackageArgs, stop: &Stop) -> u8 {
                     packages.into_iter().map(|(address, archive)| (stack.stack.name.clone(), address, archive)),
                 );
             }
-            Err(error) => return run.fail(&error, run.is_json().then_some(&loaded), &[]),
+            Err(error) => return run.fail(&error, run.is_json().then_some(&loaded)),
         }
     }
     if run.is_json() {

@@ -20,7 +20,7 @@ pub(crate) fn run(run: &mut Run, arguments: &PermissionsArgs) -> u8 {
     };
     let (account, all, trust) = match gather(run, arguments, &loaded) {
         Ok(gathered) => gathered,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(error) => return run.fail(&error, Some(&loaded)),
     };
     let account = account.as_deref();
     if run.is_json() {

@@ -5,7 +5,8 @@ use std::path::Path;
 use plan::diagnostic::{Code, Diagnostic};
 use plan::render::style::visible_line;
 use plan::render::{diagnostics, json, text};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::apply::delete_limit;
 use super::{Planned, Run, refusal};
@@ -26,7 +27,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
     };
     let limit = match delete_limit(run, arguments.max_deletes.as_deref(), arguments.destroy) {
         Ok(limit) => limit,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(error) => return run.fail(&error, Some(&loaded)),
     };
     let planned = if loaded.stacks.is_empty() && arguments.changed_since.is_some() {
         Ok(Vec::new())
@@ -41,7 +42,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &PlanArgs) -> u8 {
     };
     let mut planned = match planned {
         Ok(planned) => planned,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(error) => return run.fail(&error, Some(&loaded)),
     };
     for one in &mut planned {
         warn_of_deletes(one, limit);
@@ -69,7 +70,7 @@ fn from_snapshot(run: &mut Run, arguments: &PlanArgs, path: &Path) -> u8 {
             message: "a plan from a snapshot cannot be saved".to_owned(),
             help: Some("leave out --out; what can be applied is planned against the cloud".to_owned()),
         };
-        return run.fail(&error, None, &[]);
+        return run.fail(&error, None);
     }
     let loaded = match run.load_valid_with(Values::MayBeMissing) {
         Ok(loaded) => loaded,
@@ -80,7 +81,7 @@ fn from_snapshot(run: &mut Run, arguments: &PlanArgs, path: &Path) -> u8 {
         .and_then(|planned| Ok((planned, delete_limit(run, arguments.max_deletes.as_deref(), arguments.destroy)?)));
     let (mut planned, limit) = match planned {
         Ok(planned) => planned,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(error) => return run.fail(&error, Some(&loaded)),
     };
     for one in &mut planned {
         warn_of_deletes(one, limit);
@@ -112,12 +113,8 @@ fn show(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
         return;
     }
     if run.is_json() {
-        let mut document = document(run, loaded, planned);
         let refusal = refusal(planned);
-        if let Some(error) = &refusal {
-            document["error"] = error.json();
-        }
-        run.ui.json(&document);
+        show_json(run, loaded, planned, refusal.as_ref());
         if let Some(error) = &refusal {
             run.explain_error(error);
         }
@@ -126,15 +123,28 @@ fn show(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
     show_text(run, loaded, planned);
 }
 
-/// Plans as JSON.
-pub(super) fn document(run: &Run, loaded: &Loaded, planned: &[Planned]) -> Json {
-    let stacks: Vec<Json> = planned.iter().map(|p| json::stack(&p.plan, &loaded.sources, &run.key)).collect();
-    let found: Vec<Json> = loaded.findings.iter().map(|f| json::diagnostic(f, &loaded.sources)).collect();
-    let mut document = json!({ "format_version": json::FORMAT_VERSION, "stacks": stacks, "diagnostics": found });
-    if !loaded.left_out.is_empty() {
-        document["not_planned"] = json!(loaded.left_out);
-    }
-    document
+/// Plans as JSON. Its keys stand in alphabetical order.
+#[derive(Serialize)]
+struct Document<'a> {
+    diagnostics: Vec<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Json>,
+    format_version: &'static str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    not_planned: &'a [String],
+    stacks: Vec<json::StackPlan<'a>>,
+}
+
+/// Prints plans as JSON, with what forbids them.
+pub(super) fn show_json(run: &mut Run, loaded: &Loaded, planned: &[Planned], error: Option<&CommandError>) {
+    let Run { ui, key, .. } = run;
+    ui.json(&Document {
+        diagnostics: loaded.findings.iter().map(|f| json::diagnostic(f, &loaded.sources)).collect(),
+        error: error.map(CommandError::json),
+        format_version: json::FORMAT_VERSION,
+        not_planned: &loaded.left_out,
+        stacks: planned.iter().map(|p| json::StackPlan { plan: &p.plan, sources: &loaded.sources, key }).collect(),
+    });
 }
 
 /// Plans as text, findings on stderr.
@@ -147,8 +157,8 @@ pub(super) fn show_text(run: &mut Run, loaded: &Loaded, planned: &[Planned]) {
         if !findings.is_empty() {
             run.ui.complain(&findings);
         }
-        let text = text::plan(&one.plan, &run.key, run.ui.out_style);
-        run.ui.text(&text);
+        let style = run.ui.out_style;
+        run.ui.texts(text::parts(&one.plan, &run.key, style));
     }
     for note in &loaded.left_out {
         run.ui.text(&format!("not planned: {}\n", visible_line(note)));

@@ -37,7 +37,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &SnapshotArgs) -> u8 {
             ));
             exit::DONE
         }
-        Err(error) => run.fail(&error, Some(&loaded), &[]),
+        Err(error) => run.fail(&error, Some(&loaded)),
     }
 }
 

@@ -13,7 +13,6 @@ use plan::address::ResourceAddress;
 use plan::desired::Stack;
 use plan::lease::Break;
 use plan::progress::Outcome;
-use serde_json::Value as Json;
 
 pub(super) use fences::delete_limit;
 use fences::{confirm, fence, stale};
@@ -47,7 +46,7 @@ pub(crate) async fn run(
 ) -> u8 {
     let saved = match plan_file.map(|path| PlanFile::read(&run.world.folder.join(path), run)).transpose() {
         Ok(saved) => saved,
-        Err(error) => return run.fail(&error, None, &[]),
+        Err(error) => return run.fail(&error, None),
     };
     let destroy = saved.as_ref().map_or(destroy, |s| s.destroy);
     if let Some(saved) = &saved {
@@ -67,10 +66,10 @@ pub(crate) async fn run(
     }
     let limit = match delete_limit(run, arguments.max_deletes.as_deref(), destroy || saved.is_some()) {
         Ok(limit) => limit,
-        Err(error) => return run.fail(&error, Some(&loaded), &[]),
+        Err(error) => return run.fail(&error, Some(&loaded)),
     };
     if let Err(error) = build::known_rebuilds(&loaded, &arguments.rebuild) {
-        return run.fail(&error, (!run.is_text()).then_some(&loaded), &[]);
+        return run.fail(&error, (!run.is_text()).then_some(&loaded));
     }
     let session = match run.open(&loaded).await {
         Ok(session) => session,
@@ -118,21 +117,21 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
                 run.ui.say(&format!("{error}; planning again"));
                 continue;
             }
-            Try::Moved(error) => return run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
+            Try::Moved(error) => return run.fail(&error, (!run.is_text()).then_some(loaded)),
         };
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || order.stop.asked() {
-            return run.fail(&held, (!run.is_text()).then_some(loaded), &[]);
+            return run.fail(&held, (!run.is_text()).then_some(loaded));
         }
         run.ui.say(&format!("{held}; waiting"));
         let free = tokio::select! {
             free = lease::wait(&session.client, &stack, left) => free,
-            () = order.stop.wait() => return run.fail(&CommandError::Interrupted, (!run.is_text()).then_some(loaded), &[]),
+            () = order.stop.wait() => return run.fail(&CommandError::Interrupted, (!run.is_text()).then_some(loaded)),
         };
         match free {
             Ok(true) => run.ui.say("it is free; planning again"),
-            Ok(false) => return run.fail(&held, (!run.is_text()).then_some(loaded), &[]),
-            Err(error) => return run.fail(&error, (!run.is_text()).then_some(loaded), &[]),
+            Ok(false) => return run.fail(&held, (!run.is_text()).then_some(loaded)),
+            Err(error) => return run.fail(&error, (!run.is_text()).then_some(loaded)),
         }
     }
 }
@@ -140,7 +139,7 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
 async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Session) -> Try {
     let mut planned = match run.plan_all(session, loaded, order.destroy).await {
         Ok(planned) => planned,
-        Err(error) => return Try::Ended(run.fail(&error, Some(loaded), &[])),
+        Err(error) => return Try::Ended(run.fail(&error, Some(loaded))),
     };
     let planned_at = Instant::now();
     for one in &mut planned {
@@ -156,13 +155,14 @@ async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Sessi
             run.explain_error(&error);
             return Try::Ended(Run::findings_code(&planned));
         }
-        let stacks: Vec<Json> =
-            plan_command::document(run, loaded, &planned)["stacks"].as_array().cloned().unwrap_or_default();
-        run.fail(&error, (!run.is_text()).then_some(loaded), &stacks);
+        if !run.is_text() {
+            plan_command::show_json(run, loaded, &planned, Some(&error));
+        }
+        run.explain_error(&error);
         return Try::Ended(Run::findings_code(&planned));
     }
     if let Some(error) = order.saved.and_then(|saved| stale(run, saved, &planned, SAVED_PLAN)) {
-        return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[]));
+        return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded)));
     }
     if planned.iter().all(|p| p.plan.is_empty()) {
         report(run, loaded, &planned, &planned.iter().map(|_| Vec::new()).collect::<Vec<_>>(), None, None);
@@ -172,7 +172,7 @@ async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Sessi
     if order.saved.is_none()
         && let Err(error) = confirm(run, order.arguments, &planned, order.destroy)
     {
-        return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[]));
+        return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded)));
     }
     // Everything that will be sent is made before the first write.
     let options = BuildOptions {
@@ -182,14 +182,14 @@ async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Sessi
     };
     let packages = match packages(run, loaded, &planned, &options, order.stop) {
         Ok(packages) => packages,
-        Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+        Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded))),
     };
     let leases = match take_leases(run, order, session, &planned).await {
         Ok(leases) => leases,
         Err(CommandError::Held { stack, by }) => {
             return Try::Held { stack: stack.clone(), held: CommandError::Held { stack, by } };
         }
-        Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+        Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded))),
     };
     let ended = under_lease(run, order, loaded, session, &planned, planned_at, packages, &leases).await;
     for warning in leases.give_back().await {
@@ -213,13 +213,13 @@ async fn under_lease(
         match still_planned(run, order, loaded, session, planned).await {
             Ok(()) => {}
             Err(error @ CommandError::Refused { .. }) => return Try::Moved(error),
-            Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+            Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded))),
         }
     }
     // What has to stand in a bucket is there first: a failed upload leaves every function as it was.
     match deliver(run, session, loaded, planned, packages, order.stop).await {
         Ok(ready) => Try::Ended(carry_out_all(run, order, loaded, session, planned, ready, leases).await),
-        Err(error) => Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded), &[])),
+        Err(error) => Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded))),
     }
 }
 
