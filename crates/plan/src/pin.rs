@@ -102,26 +102,25 @@ pub fn of_trigger(function: &str, raw: &RawTrigger, key: &DigestKey) -> (String,
     (name, Some(pin))
 }
 
-/// Pins of everything that was read.
-#[must_use]
-pub fn pins(observed: &Observed, key: &DigestKey) -> Pins {
-    let mut all = Pins::new();
-    all.insert("account".to_owned(), Some([("uin".to_owned(), Json::from(observed.account.as_str()))].into()));
+/// Pins of everything that was read, one after the other: those of a large stack take more room than the stack. Of two
+/// with one name the later one counts.
+pub fn each(observed: &Observed, key: &DigestKey, mut take: impl FnMut(String, Pin)) {
+    take("account".to_owned(), Some([("uin".to_owned(), Json::from(observed.account.as_str()))].into()));
     for (name, present) in &observed.policies {
-        all.insert(format!("policy[{name}]"), of_policy(name, present.as_ref(), key));
+        take(format!("policy[{name}]"), of_policy(name, present.as_ref(), key));
     }
     for (name, present) in &observed.roles {
-        all.insert(format!("role[{name}]"), of_role(name, present.as_ref(), key));
+        take(format!("role[{name}]"), of_role(name, present.as_ref(), key));
     }
     for ((region, name), present) in &observed.namespaces {
-        all.insert(format!("namespace[{region}/{name}]"), of_namespace(region, name, present.as_ref(), key));
+        take(format!("namespace[{region}/{name}]"), of_namespace(region, name, present.as_ref(), key));
     }
     for (function, present) in &observed.functions {
         let name = function.to_string();
-        all.insert(format!("function[{name}]"), of_function(&name, present.as_deref(), key));
+        take(format!("function[{name}]"), of_function(&name, present.as_deref(), key));
         for raw in present.iter().flat_map(|f| &f.triggers) {
             let (name, pin) = of_trigger(&name, raw, key);
-            all.insert(name, pin);
+            take(name, pin);
         }
     }
     for (event, holder) in observed.holders.iter().flatten() {
@@ -130,34 +129,29 @@ pub fn pins(observed: &Observed, key: &DigestKey) -> Pins {
             Holder::Function(function, _) => Some(function.to_string()),
             Holder::Undetermined(_) => Some("undetermined".to_owned()),
         };
-        all.insert(format!("mps event {event}"), holder.map(|h| [("holder".to_owned(), Json::from(h))].into()));
+        take(format!("mps event {event}"), holder.map(|h| [("holder".to_owned(), Json::from(h))].into()));
     }
-    all
 }
 
 /// The ordered actions of a plan: what a saved plan promises. Hidden values are keyed digests.
-#[must_use]
-pub fn actions(plan: &Plan, key: &DigestKey) -> Vec<Json> {
-    plan.changes
-        .iter()
-        .map(|change| {
-            let attributes: BTreeMap<&str, Json> = change
-                .attributes
-                .iter()
-                .map(|a| {
-                    let hidden = a.after.guarded || a.before.guarded;
-                    let value = if hidden {
-                        json!({ "digest": key.digest(&change.address, &a.path, &a.after) })
-                    } else {
-                        a.after.value.clone()
-                    };
-                    (&*a.path, value)
-                })
-                .collect();
-            let steps: Vec<&str> = change.steps.iter().map(crate::step::Step::action).collect();
-            json!({ "address": change.address, "action": change.action, "attributes": attributes, "steps": steps })
-        })
-        .collect()
+pub fn actions<'p>(plan: &'p Plan, key: &'p DigestKey) -> impl Iterator<Item = Json> + 'p {
+    plan.changes.iter().map(|change| {
+        let attributes: BTreeMap<&str, Json> = change
+            .attributes
+            .iter()
+            .map(|a| {
+                let hidden = a.after.guarded || a.before.guarded;
+                let value = if hidden {
+                    json!({ "digest": key.digest(&change.address, &a.path, &a.after) })
+                } else {
+                    a.after.value.clone()
+                };
+                (&*a.path, value)
+            })
+            .collect();
+        let steps: Vec<&str> = change.steps.iter().map(crate::step::Step::action).collect();
+        json!({ "address": change.address, "action": change.action, "attributes": attributes, "steps": steps })
+    })
 }
 
 /// One attribute that moved between planning and now.
@@ -228,7 +222,11 @@ mod tests {
     #[test]
     fn what_moved_is_named_and_absence_is_pinned_too() {
         let key = DigestKey::new(b"k");
-        let pins = |role| super::pins(&observed(role), &key);
+        let pins = |role| {
+            let mut all = Pins::new();
+            each(&observed(role), &key, |name, pin| drop(all.insert(name, pin)));
+            all
+        };
         assert!(moved(&pins(Some("x")), &pins(Some("x"))).is_empty());
         let changed = moved(&pins(Some("x")), &pins(Some("y")));
         assert_eq!(

@@ -39,38 +39,56 @@ impl DigestKey {
     }
 
     /// The seal of a whole file: 64 hex of HMAC-SHA256. Whoever has the key can tell that the file was made with it.
+    /// `write` gives the file's bytes; nothing where they cannot be had.
     #[must_use]
-    pub fn seal(&self, text: &str) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
+    pub fn seal(&self, write: impl FnOnce(&mut Sealing) -> std::io::Result<()>) -> Option<String> {
+        let mut sealing = Sealing(Hmac::new_from_slice(&self.0).ok()?);
         // No digest of a value begins like this: those begin with a length.
-        mac.update(b"seal of a file\n");
-        mac.update(text.as_bytes());
-        crate::mark::hex(&mac.finalize().into_bytes())
+        sealing.0.update(b"seal of a file\n");
+        write(&mut sealing).ok()?;
+        Some(crate::mark::hex(&sealing.0.finalize().into_bytes()))
+    }
+}
+
+/// Whether two seals are the same. Takes as long wherever they differ.
+#[must_use]
+pub fn same_seal(one: &str, other: &str) -> bool {
+    let differ = one.bytes().zip(other.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    !one.is_empty() && one.len() == other.len() && differ == 0
+}
+
+/// Takes the bytes of a file that is sealed.
+pub struct Sealing(Hmac<Sha256>);
+
+impl std::io::Write for Sealing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
     }
 
-    /// Whether this is the seal of that text. Takes as long wherever the two differ.
-    #[must_use]
-    pub fn is_seal(&self, seal: &str, text: &str) -> bool {
-        let made = self.seal(text);
-        let differ = made.bytes().zip(seal.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-        !made.is_empty() && made.len() == seal.len() && differ == 0
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
     fn a_seal_fits_its_text_and_key_only() {
-        let key = DigestKey::new(b"k");
-        let seal = key.seal("text");
-        assert!(key.is_seal(&seal, "text"));
-        assert!(!key.is_seal(&seal, "test"));
-        assert!(!DigestKey::new(b"other").is_seal(&seal, "text"));
-        for wrong in ["", &seal[..63], &format!("{seal}0"), &seal.to_uppercase()] {
-            assert!(!key.is_seal(wrong, "text"), "{wrong}");
+        let seal =
+            |key: &[u8], text: &str| DigestKey::new(key).seal(|to| to.write_all(text.as_bytes())).unwrap_or_default();
+        let made = seal(b"k", "text");
+        assert!(same_seal(&made, &seal(b"k", "text")));
+        assert!(!same_seal(&made, &seal(b"k", "test")));
+        assert!(!same_seal(&made, &seal(b"other", "text")));
+        for wrong in ["", &made[..63], &format!("{made}0"), &made.to_uppercase()] {
+            assert!(!same_seal(wrong, &made), "{wrong}");
         }
+        assert!(!same_seal("", ""));
     }
 
     #[test]
