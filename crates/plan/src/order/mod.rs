@@ -10,30 +10,24 @@ use crate::change::{Action, Change};
 use crate::desired::Stack;
 use crate::observed::Observed;
 use crate::plan::{Decisions, Plan};
-use ties::{Ties, Token};
+use ties::{Ties, Token, World};
 
 /// Puts decisions into a plan.
 pub(crate) fn arrange(stack: &Stack, observed: &Observed, decided: Decisions) -> Plan {
     let mut changes = decided.changes;
     let sorted = by_phase(&changes);
-    let mut ties = Ties::of(stack, observed, sorted.iter().map(|at| &changes[*at]));
-    ties.provides.sort_unstable();
-    ties.frees.sort_unstable();
-    let before = Before::of(&ties, sorted.len());
-    let gaps: Vec<usize> = gaps(&ties).map(|index| sorted[index]).collect();
-    drop(ties);
+    let before = Before::of(&World::of(stack, observed), sorted.iter().map(|at| &changes[*at]));
     let order = before.order();
     let mut position = vec![0; order.len()];
     order.iter().enumerate().for_each(|(new, old)| position[*old] = new);
     for (old, at) in sorted.iter().enumerate() {
         let mut after: Vec<usize> = before.of_change(old).iter().map(|b| position[*b as usize]).collect();
         after.sort_unstable();
-        changes[*at].after = after;
-    }
-    for at in gaps {
-        let change = &mut changes[at];
+        let change = &mut changes[*at];
+        change.after = after;
         // A binding that can only be made once another is gone leaves a gap.
-        change.events_may_be_missed |= change.address.kind() == Kind::Trigger && change.action == Action::Create;
+        change.events_may_be_missed |=
+            before.waits[old] && change.address.kind() == Kind::Trigger && change.action == Action::Create;
     }
     place(&mut changes, order.into_iter().map(|old| sorted[old]).collect());
     Plan { unchanged: decided.unchanged, findings: decided.findings, changes, ..Plan::default() }
@@ -64,12 +58,6 @@ fn phase(change: &Change) -> u8 {
     }
 }
 
-/// Changes that wait for a place which another change lets go. `frees` must be sorted.
-fn gaps<'t>(ties: &'t Ties<'_>) -> impl Iterator<Item = usize> + 't {
-    let freed = |token: &Token<'_>| holders(&ties.frees, token).next().is_some();
-    ties.waits_for.iter().filter(move |(token, _)| freed(token)).map(|(_, index)| *index as usize)
-}
-
 /// Changes that hold a token, of a sorted list.
 fn holders<'t>(sorted: &'t [(Token<'_>, u32)], token: &Token<'_>) -> impl Iterator<Item = u32> + 't {
     let from = sorted.partition_point(|(t, _)| t < token);
@@ -78,24 +66,34 @@ fn holders<'t>(sorted: &'t [(Token<'_>, u32)], token: &Token<'_>) -> impl Iterat
 }
 
 /// For each change, the changes that come before it, each once. One list with the place where each change's part ends.
+#[derive(Default)]
 struct Before {
     list: Vec<u32>,
     ends: Vec<usize>,
+    /// Whether a change waits for what another lets go.
+    waits: Vec<bool>,
 }
 
 impl Before {
-    fn of(ties: &Ties<'_>, changes: usize) -> Self {
-        let mut all = Self { list: Vec::with_capacity(changes), ends: Vec::with_capacity(changes) };
-        let (mut needs, mut waits) = (ties.needs.iter().peekable(), ties.waits_for.iter().peekable());
+    /// Ties are read twice, first what changes give and then what they take: all at once they take megabytes.
+    fn of<'a>(world: &World<'a>, changes: impl ExactSizeIterator<Item = &'a Change> + Clone) -> Self {
+        let (mut provided, mut freed) = (Vec::with_capacity(changes.len()), Vec::new());
+        let mut ties = Ties::default();
+        for (index, change) in (0..).zip(changes.clone()) {
+            ties.read(world, change);
+            provided.extend(ties.provides.drain(..).map(|token| (token, index)));
+            freed.extend(ties.frees.drain(..).map(|token| (token, index)));
+        }
+        provided.sort_unstable();
+        freed.sort_unstable();
+        let mut all = Self::default();
         let mut own: Vec<u32> = Vec::new();
-        for change in (0..).take(changes) {
-            while let Some((token, _)) = needs.next_if(|(_, index)| *index == change) {
-                own.extend(holders(&ties.provides, token));
-            }
-            while let Some((token, _)) = waits.next_if(|(_, index)| *index == change) {
-                own.extend(holders(&ties.frees, token));
-            }
-            own.retain(|before| *before != change);
+        for (index, change) in (0..).zip(changes) {
+            ties.read(world, change);
+            own.extend(ties.waits_for.iter().flat_map(|token| holders(&freed, token)));
+            all.waits.push(!own.is_empty());
+            own.extend(ties.needs.iter().flat_map(|token| holders(&provided, token)));
+            own.retain(|before| *before != index);
             own.sort_unstable();
             own.dedup();
             all.list.append(&mut own);
@@ -127,7 +125,7 @@ impl Before {
                 next[*before as usize] += 1;
             }
         }
-        Self { list, ends }
+        Self { list, ends, waits: Vec::new() }
     }
 
     /// Kahn's algorithm, always taking the smallest index that is ready. A cycle would be a bug of the tokens: what it
@@ -175,7 +173,7 @@ mod tests {
     use super::*;
 
     fn before(lists: &[&[u32]]) -> Before {
-        let mut all = Before { list: Vec::new(), ends: Vec::new() };
+        let mut all = Before::default();
         for list in lists {
             all.list.extend(*list);
             all.ends.push(all.list.len());

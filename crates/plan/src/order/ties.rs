@@ -30,48 +30,31 @@ pub(super) enum Token<'a> {
     UseOfNamespace(&'a str, &'a str),
 }
 
-/// Tokens of all changes, each with the change's index. Flat, for a large stack has tens of thousands.
+/// The ties of one change.
 #[derive(Default)]
 pub(super) struct Ties<'a> {
-    pub(super) provides: Vec<(Token<'a>, u32)>,
-    pub(super) needs: Vec<(Token<'a>, u32)>,
-    pub(super) frees: Vec<(Token<'a>, u32)>,
-    pub(super) waits_for: Vec<(Token<'a>, u32)>,
-}
-
-/// Tokens of one change.
-#[derive(Default)]
-struct Own<'a> {
-    provides: Vec<Token<'a>>,
-    needs: Vec<Token<'a>>,
-    frees: Vec<Token<'a>>,
-    waits_for: Vec<Token<'a>>,
+    /// What it brings about.
+    pub(super) provides: Vec<Token<'a>>,
+    /// What must have been brought about before it.
+    pub(super) needs: Vec<Token<'a>>,
+    /// What it lets go.
+    pub(super) frees: Vec<Token<'a>>,
+    /// What must have been let go before it.
+    pub(super) waits_for: Vec<Token<'a>>,
 }
 
 /// What tokens are taken from besides the change itself.
-struct World<'a> {
+pub(super) struct World<'a> {
     stack: &'a Stack,
     observed: &'a Observed,
     declared: BTreeMap<&'a FunctionKey, &'a FunctionResource>,
 }
 
-impl<'a> Ties<'a> {
-    /// The tokens of all changes.
-    pub(super) fn of(stack: &'a Stack, observed: &'a Observed, changes: impl Iterator<Item = &'a Change>) -> Self {
-        let world = World { stack, observed, declared: stack.functions.iter().map(|f| (&f.key, f)).collect() };
-        let (mut all, mut own) = (Self::default(), Own::default());
-        for (index, change) in (0..).zip(changes) {
-            own.collect(&world, change);
-            all.provides.extend(own.provides.drain(..).map(|token| (token, index)));
-            all.needs.extend(own.needs.drain(..).map(|token| (token, index)));
-            all.frees.extend(own.frees.drain(..).map(|token| (token, index)));
-            all.waits_for.extend(own.waits_for.drain(..).map(|token| (token, index)));
-        }
-        all
-    }
-}
-
 impl<'a> World<'a> {
+    pub(super) fn of(stack: &'a Stack, observed: &'a Observed) -> Self {
+        Self { stack, observed, declared: stack.functions.iter().map(|f| (&f.key, f)).collect() }
+    }
+
     fn has_preset(&self, preset: Preset) -> bool {
         self.stack.roles.iter().any(|r| matches!(r.kind, RoleKind::Preset(p) if p == preset))
     }
@@ -81,8 +64,13 @@ impl<'a> World<'a> {
     }
 }
 
-impl<'a> Own<'a> {
-    fn collect(&mut self, world: &World<'a>, change: &'a Change) {
+impl<'a> Ties<'a> {
+    /// The ties of one change, in the room of those of another.
+    pub(super) fn read(&mut self, world: &World<'a>, change: &'a Change) {
+        self.provides.clear();
+        self.needs.clear();
+        self.frees.clear();
+        self.waits_for.clear();
         match change.address.kind() {
             Kind::Policy | Kind::Role => self.account(change),
             Kind::Namespace => self.namespace(change),
