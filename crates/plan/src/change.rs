@@ -1,14 +1,18 @@
 //! Changes: what happens to one resource, why, and by which steps.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::address::ResourceAddress;
 use crate::attributes::AttributeChange;
+use crate::decide;
 use crate::diagnostic::Diagnostic;
 use crate::observed::FunctionKey;
 use crate::resource::Origin;
+use crate::resource::function::Function;
+use crate::resource::trigger::Trigger;
 use crate::step::Step;
 
 /// What happens to a resource.
@@ -71,13 +75,33 @@ impl Cause {
     }
 }
 
+/// Something that is made, all of whose attributes are new.
+#[derive(Debug, Clone)]
+pub enum Made {
+    /// A function with these settings and the code of this digest.
+    Function(Arc<Function>, Box<str>),
+    /// A trigger.
+    Trigger(Arc<Trigger>),
+}
+
+/// What differs between the cloud and the manifest.
+#[derive(Debug, Clone)]
+pub enum Differences {
+    /// These attributes.
+    Listed(Vec<AttributeChange>),
+    /// Those of something that is made, listed when they are asked for: they were a quarter of a large plan.
+    Made(Made),
+}
+
 /// What is to be done about one resource.
 #[derive(Debug, Clone)]
 pub struct Decision {
     /// What happens; `None` is nothing.
     pub action: Option<Action>,
-    /// What differs.
+    /// What differs; nothing where `made` says it.
     pub attributes: Vec<AttributeChange>,
+    /// What is made.
+    pub made: Option<Made>,
     /// Paths that force a replacement.
     pub requires_replace: Vec<String>,
     /// Who made the difference.
@@ -99,6 +123,7 @@ impl Decision {
         Self {
             action: None,
             attributes: Vec::new(),
+            made: None,
             requires_replace: Vec::new(),
             cause: Cause::Unknown,
             reason: Cow::Borrowed(""),
@@ -163,7 +188,7 @@ pub struct Change {
     /// What happens.
     pub action: Action,
     /// What differs; nothing for deletes.
-    pub attributes: Vec<AttributeChange>,
+    pub differences: Differences,
     /// Paths that force a replacement.
     pub requires_replace: Vec<String>,
     /// Who made the difference.
@@ -178,6 +203,28 @@ pub struct Change {
     pub after: Vec<usize>,
     /// Where the resource stands in the manifest.
     pub origin: Origin,
+}
+
+impl Change {
+    /// What differs, in display order.
+    #[must_use]
+    pub fn attributes(&self) -> Cow<'_, [AttributeChange]> {
+        match &self.differences {
+            Differences::Listed(attributes) => Cow::Borrowed(attributes),
+            Differences::Made(made) => Cow::Owned(decide::attributes_of(made, &self.origin)),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn attributes_mut(&mut self) -> &mut Vec<AttributeChange> {
+        if let Differences::Made(made) = &self.differences {
+            self.differences = Differences::Listed(decide::attributes_of(made, &self.origin));
+        }
+        match &mut self.differences {
+            Differences::Listed(attributes) => attributes,
+            Differences::Made(_) => unreachable!("they have just been listed"),
+        }
+    }
 }
 
 /// `memory differs`, `memory and timeout differ`, `memory, timeout and 3 more differ`.

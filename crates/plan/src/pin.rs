@@ -136,8 +136,8 @@ pub fn each(observed: &Observed, key: &DigestKey, mut take: impl FnMut(String, P
 /// The ordered actions of a plan: what a saved plan promises. Hidden values are keyed digests.
 pub fn actions<'p>(plan: &'p Plan, key: &'p DigestKey) -> impl Iterator<Item = Json> + 'p {
     plan.changes.iter().map(|change| {
-        let attributes: BTreeMap<&str, Json> = change
-            .attributes
+        let listed = change.attributes();
+        let attributes: BTreeMap<&str, Json> = listed
             .iter()
             .map(|a| {
                 let hidden = a.after.guarded || a.before.guarded;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Kind, ResourceAddress};
-use crate::change::{Action, Change, Decision, Home};
+use crate::change::{Action, Change, Decision, Differences, Home};
 use crate::decide::{self, Context, TriggerPlace};
 use crate::desired::{FunctionResource, Stack};
 use crate::diagnostic::{Code, Diagnostic, Severity};
@@ -187,11 +187,18 @@ impl Decisions {
             self.unchanged += usize::from(!refused);
             return;
         };
+        let mut attributes = decision.attributes;
+        // Thousands of changes are held at once, and a list that grew keeps room for more.
+        attributes.shrink_to_fit();
         let mut change = Change {
             address: address.clone(),
             home,
             action,
-            attributes: if action == Action::Delete { Vec::new() } else { decision.attributes },
+            differences: match decision.made {
+                Some(made) => Differences::Made(made),
+                None if action == Action::Delete => Differences::Listed(Vec::new()),
+                None => Differences::Listed(attributes),
+            },
             requires_replace: decision.requires_replace,
             cause: decision.cause,
             reason: decision.reason,
@@ -200,8 +207,6 @@ impl Decisions {
             after: Vec::new(),
             origin: origin.clone(),
         };
-        // Thousands of changes are held at once, and a list that grew keeps room for more.
-        change.attributes.shrink_to_fit();
         change.steps.shrink_to_fit();
         self.changes.push(change);
     }

@@ -381,7 +381,7 @@ fn poisoned(value: &str) -> Made {
     let mut all = everything();
     for change in &mut all.plan.changes {
         change.reason = format!("reason {value}").into();
-        for attribute in &mut change.attributes {
+        for attribute in change.attributes_mut() {
             attribute.path = format!("{}{value}", attribute.path).into();
             for side in [&mut attribute.before, &mut attribute.after] {
                 if !side.value.is_null() && !side.guarded {
@@ -460,7 +460,7 @@ fn a_value_of_100_kilobytes_is_shortened_with_a_note() {
     for (value, note) in [(long.as_str(), "(100004 characters)"), (lines.as_str(), "more lines of description")] {
         let mut all = everything();
         for change in &mut all.plan.changes {
-            for attribute in change.attributes.iter_mut().filter(|a| a.path == "description") {
+            for attribute in change.attributes_mut().iter_mut().filter(|a| a.path == "description") {
                 attribute.after.value = Json::String(format!("new {value}"));
             }
         }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::{Context, claim, protected, tag_changes};
 use crate::address::ResourceAddress;
 use crate::attributes::{AttributeChange, Attributes, Side};
-use crate::change::{Action, Cause, Decision, differing};
+use crate::change::{Action, Cause, Decision, Made, differing};
 use crate::desired::{CodeDeclaration, FunctionResource, identity};
 use crate::mark::{self, Mark, Ownership};
 use crate::observed::{FunctionKey, ObservedFunction, Status, protects};
@@ -24,7 +24,7 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
     let write = Write::new(context, desired, code);
     let Some(observed) = observed else {
         let mut decision = Decision::new(Action::Create, Cause::Unknown, super::ABSENT);
-        decision.attributes = write.created();
+        decision.made = Some(write.made());
         decision.steps = write.create();
         return decision;
     };
@@ -42,7 +42,7 @@ pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Opti
             return Decision::refused(protected(&desired.address, &desired.origin));
         }
         let mut decision = Decision::new(Action::Replace, Cause::Cloud, format!("its creation failed earlier: {why}"));
-        decision.attributes = write.created();
+        decision.made = Some(write.made());
         decision.events_may_be_missed = !observed.triggers.is_empty();
         decision.steps = write.replace(observed);
         return decision;
@@ -125,22 +125,8 @@ impl<'a> Write<'a> {
         Self { desired, code, mark, description, tags }
     }
 
-    fn code_change(&self, before: Option<&str>) -> AttributeChange {
-        AttributeChange {
-            path: "code".into(),
-            before: Side { value: before.map_or(Json::Null, Json::from), guarded: false },
-            after: Side { value: Json::from(self.code.digest.as_str()), guarded: false },
-        }
-    }
-
-    fn created(&self) -> Vec<AttributeChange> {
-        let mut attributes = vec![self.code_change(None)];
-        attributes.extend(COMPARISON.created(
-            &self.desired.function.attributes(),
-            &Function::default().attributes(),
-            &self.desired.origin,
-        ));
-        attributes
+    fn made(&self) -> Made {
+        Made::Function(Arc::clone(&self.desired.function), self.code.digest.as_str().into())
     }
 
     fn differences(
@@ -160,7 +146,7 @@ impl<'a> Write<'a> {
         if carried != Some(self.code.digest.as_str()) || image_drifted {
             let before =
                 if image_drifted && carried == Some(self.code.digest.as_str()) { Some("changed") } else { carried };
-            attributes.push(self.code_change(before));
+            attributes.push(code_change(before, &self.code.digest));
         }
         let compared = comparable(self.desired, &observed.function, context);
         attributes.extend(COMPARISON.diff(
@@ -255,6 +241,21 @@ impl<'a> Write<'a> {
             });
         }
         steps
+    }
+}
+
+/// The attributes of a new function.
+pub(super) fn created(function: &Function, code: &str, origin: &Origin) -> Vec<AttributeChange> {
+    let mut attributes = vec![code_change(None, code)];
+    attributes.extend(COMPARISON.created(&function.attributes(), &Function::default().attributes(), origin));
+    attributes
+}
+
+fn code_change(before: Option<&str>, after: &str) -> AttributeChange {
+    AttributeChange {
+        path: "code".into(),
+        before: Side { value: before.map_or(Json::Null, Json::from), guarded: false },
+        after: Side { value: Json::from(after), guarded: false },
     }
 }
 

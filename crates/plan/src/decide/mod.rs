@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 
 use crate::address::ResourceAddress;
 use crate::attributes::{AttributeChange, Side};
-use crate::change::Decision;
+use crate::change::{Decision, Made};
 use crate::desired::{Adopt, Leaving};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{Ownership, STACK_TAG};
@@ -114,6 +114,14 @@ fn claim(
             &format!("belongs to stack `{owner}`"),
             format!("set `adopt: {owner}` to take it from that stack, or choose another name"),
         )),
+    }
+}
+
+/// The attributes of something that is made.
+pub(crate) fn attributes_of(made: &Made, origin: &Origin) -> Vec<AttributeChange> {
+    match made {
+        Made::Function(function, code) => function::created(function, code, origin),
+        Made::Trigger(trigger) => trigger::created(trigger, origin),
     }
 }
 

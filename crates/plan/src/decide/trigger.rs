@@ -1,9 +1,12 @@
 //! Triggers: each on its own, in place where the API can, else deleted and created (design rule 5);
 //! MPS bindings with their one holder per account (rule 6).
 
+use std::sync::Arc;
+
 use super::Context;
 use crate::address::ResourceAddress;
-use crate::change::{Action, Cause, Decision, differing};
+use crate::attributes::AttributeChange;
+use crate::change::{Action, Cause, Decision, Made, differing};
 use crate::desired::{Bind, TriggerResource, identity};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{self, Mark};
@@ -87,10 +90,15 @@ pub fn trigger(
             decision.requires_replace = vec!["function".to_owned()];
             decision.events_may_be_missed = true;
         }
-        decision.attributes = COMPARISON.created(&desired.trigger.attributes(), &Trigger::defaults(), &desired.origin);
+        decision.made = Some(Made::Trigger(Arc::clone(&desired.trigger)));
         return with_create_steps(decision, context, desired, place, &key);
     };
     existing(context, desired, present, place, &key)
+}
+
+/// The attributes of a new trigger.
+pub(super) fn created(trigger: &Trigger, origin: &Origin) -> Vec<AttributeChange> {
+    COMPARISON.created(&trigger.attributes(), &Trigger::defaults(), origin)
 }
 
 fn unbound_by_hand(desired: &TriggerResource) -> Decision {

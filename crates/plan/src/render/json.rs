@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value as Json, json};
 
 use super::guard::DigestKey;
+use super::report;
 use crate::attributes::{AttributeChange, Side};
 use crate::change::Change;
 use crate::diagnostic::Diagnostic;
@@ -72,23 +73,17 @@ impl<F: Fn() -> I, I: IntoIterator<Item: Serialize>> Serialize for Each<F> {
 }
 
 fn change(change: &Change, sources: &Sources, key: &DigestKey) -> Json {
-    let span = change
-        .attributes
-        .first()
-        .and_then(|a| change.origin.span_of(&a.path))
-        .filter(|_| change.action == crate::change::Action::Update)
-        .or(change.origin.span);
     json!({
         "address": change.address,
         "region": change.home.region(),
         "action": change.action,
         "cause": change.cause,
         "drift": change.cause.is_drift(),
-        "attributes": change.attributes.iter().map(|a| attribute(change, a, key)).collect::<Vec<_>>(),
+        "attributes": change.attributes().iter().map(|a| attribute(change, a, key)).collect::<Vec<_>>(),
         "requires_replace": change.requires_replace,
         "events_may_be_missed": change.events_may_be_missed,
         "reason": change.reason,
-        "source": span.map(|s| sources.location(s)),
+        "source": report::place(change).map(|s| sources.location(s)),
         "depends_on": change.after,
     })
 }

@@ -131,7 +131,7 @@ pub fn locate(sources: &Sources, paths: &BTreeMap<String, String>, span: Span) -
 /// The manifest line that causes a change: of an update, its first attribute's.
 pub(super) fn place(change: &Change) -> Option<Span> {
     change
-        .attributes
+        .attributes()
         .first()
         .and_then(|a| change.origin.span_of(&a.path))
         .filter(|_| change.action == Action::Update)

@@ -79,11 +79,11 @@ const REACH: [&str; 4] = ["auth", "public", "intranet", "cors"];
 fn touches_permissions(change: &Change) -> bool {
     match change.address.kind() {
         Kind::Policy | Kind::Role => {
-            change.action == Action::Create || change.attributes.iter().any(|a| !HARMLESS.contains(&head(&a.path)))
+            change.action == Action::Create || change.attributes().iter().any(|a| !HARMLESS.contains(&head(&a.path)))
         }
-        Kind::Function => change.attributes.iter().any(|a| head(&a.path) == "role"),
+        Kind::Function => change.attributes().iter().any(|a| head(&a.path) == "role"),
         Kind::Trigger => url(change).is_some_and(|_| {
-            change.action == Action::Create || change.attributes.iter().any(|a| REACH.contains(&head(&a.path)))
+            change.action == Action::Create || change.attributes().iter().any(|a| REACH.contains(&head(&a.path)))
         }),
         Kind::Namespace => false,
     }
@@ -91,7 +91,7 @@ fn touches_permissions(change: &Change) -> bool {
 
 fn touches_code(change: &Change) -> bool {
     change.address.kind() == Kind::Function
-        && change.attributes.iter().any(|a| ["code", "handler", "layers", "image"].contains(&head(&a.path)))
+        && change.attributes().iter().any(|a| ["code", "handler", "layers", "image"].contains(&head(&a.path)))
 }
 
 /// The function URL that a change makes or changes.

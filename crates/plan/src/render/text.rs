@@ -165,8 +165,9 @@ fn one(change: &Change, plan: &Plan, key: &DigestKey, style: Style) -> String {
         style.bold(&visible_line(change.address.as_str())),
         style.dim(&visible_line(&change.reason))
     ));
-    let width = change.attributes.iter().map(|a| a.path.chars().count()).max().unwrap_or(0).min(40);
-    for attribute in &change.attributes {
+    let attributes = change.attributes();
+    let width = attributes.iter().map(|a| a.path.chars().count()).max().unwrap_or(0).min(40);
+    for attribute in attributes.iter() {
         line(change, attribute, width, key, style, &mut out);
     }
     if change.events_may_be_missed {

@@ -335,11 +335,12 @@ impl View {
     fn mark(self, plan: &mut Plan) {
         for change in &mut plan.changes {
             let hidden = self.hidden.get(&change.address);
-            for attribute in &mut change.attributes {
+            let origin = change.origin.clone();
+            for attribute in change.attributes_mut() {
                 if hidden.is_some_and(|h| h.contains(&*attribute.path)) {
                     attribute.before = Side { value: Json::from(WITHHELD), guarded: false };
                 }
-                if change.origin.is_unknown(&attribute.path) {
+                if origin.is_unknown(&attribute.path) {
                     attribute.after = Side { value: Json::from(NOT_GIVEN), guarded: false };
                 }
             }

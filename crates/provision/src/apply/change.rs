@@ -281,7 +281,7 @@ impl Applier<'_> {
             Some(Place::Function(function)) => {
                 let ask = Ask {
                     reserved: function.function.reserved_concurrency.is_some()
-                        || change.attributes.iter().any(|a| a.path == "reserved_concurrency"),
+                        || change.attributes().iter().any(|a| a.path == "reserved_concurrency"),
                     asynchronous: function.function.asynchronous.is_some(),
                 };
                 let now = self.present_function(&function.key, ask).await?;

@@ -66,7 +66,7 @@ fn detail(risk: Risk, change: &Change, report: &Report<'_>, stack: &StackReport<
         body.push_str("**Anybody on the internet may call this URL** (public, without authentication). ");
     }
     let body = body.trim_end();
-    let diff = if change.attributes.is_empty() { String::new() } else { fence("diff", &diff(change, report)) };
+    let diff = if change.attributes().is_empty() { String::new() } else { fence("diff", &diff(change, report)) };
     if risk == Risk::Destroys {
         let head = format!("**{}** {}: {}", change.action.word(), code(change.address.as_str()), why(change, prose));
         let body = if body.is_empty() { String::new() } else { format!(". {body}") };
@@ -87,7 +87,7 @@ fn detail(risk: Risk, change: &Change, report: &Report<'_>, stack: &StackReport<
 fn diff(change: &Change, report: &Report<'_>) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut blocks: Vec<String> = Vec::new();
-    for attribute in &change.attributes {
+    for attribute in change.attributes().iter() {
         match value::unified(attribute) {
             Some(diff) => block(attribute, diff, &mut blocks),
             None => one_line(change, attribute, report, &mut lines),

@@ -67,10 +67,11 @@ pub(super) fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned], which:
 fn wanted_of(planned: &Planned, moved: &plan::pin::Moved) -> Option<String> {
     let object = moved.object.split_once('[')?.1.trim_end_matches(']');
     let change = planned.plan.changes.iter().find(|c| {
-        c.attributes.iter().any(|a| a.path == moved.path)
+        c.attributes().iter().any(|a| a.path == moved.path)
             && object.ends_with(c.address.as_str().rsplit('.').next().unwrap_or_default())
     })?;
-    let after = &change.attributes.iter().find(|a| a.path == moved.path)?.after;
+    let attributes = change.attributes();
+    let after = &attributes.iter().find(|a| a.path == moved.path)?.after;
     Some(if after.guarded { "(hidden)".to_owned() } else { after.value.to_string() })
 }
 
