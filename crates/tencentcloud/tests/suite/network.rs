@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -106,9 +107,8 @@ fn tls_file(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/data/tls", name].iter().collect()
 }
 
-/// Answers connections over TLS, with a certificate that only the test root vouches for, until one succeeded.
-/// Returns the port, and a channel that tells which protocol was agreed on.
-fn tls_server() -> (u16, mpsc::Receiver<Option<Vec<u8>>>) {
+/// A server's side of TLS, with a certificate that only the test root vouches for.
+fn tls(protocols: &[&str]) -> Arc<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(tls_file("leaf.pem")).expect("a file").map(|cert| cert.expect("a cert"));
     let key = PrivateKeyDer::from_pem_file(tls_file("leaf.key")).expect("a key");
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -117,8 +117,14 @@ fn tls_server() -> (u16, mpsc::Receiver<Option<Vec<u8>>>) {
         .with_no_client_auth()
         .with_single_cert(chain.collect(), key)
         .expect("a configuration");
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let config = Arc::new(config);
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Arc::new(config)
+}
+
+/// Answers connections over TLS until one succeeded. Returns the port, and a channel that tells which protocol was
+/// agreed on.
+fn tls_server() -> (u16, mpsc::Receiver<Option<Vec<u8>>>) {
+    let config = tls(&["http/1.1"]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let (agreed, protocols) = mpsc::channel();
@@ -161,6 +167,58 @@ async fn tls_servers_are_trusted_through_the_file_of_further_roots_only() {
     let friend = client(&Environment::default().with("SSL_CERT_FILE", &root));
     friend.call(Some("ap-beijing"), &get_function()).await.expect("a function");
     assert_eq!(protocols.recv().expect("a protocol"), Some(b"http/1.1".to_vec()), "ALPN is offered");
+}
+
+/// Answers over HTTP/2 alone. Returns the port, and how many connections there were.
+async fn http2_server() -> (u16, Arc<AtomicUsize>) {
+    let acceptor = tokio_rustls::TlsAcceptor::from(tls(&["h2"]));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            count.fetch_add(1, Ordering::SeqCst);
+            let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
+            tokio::spawn(async move {
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    tokio::spawn(async move {
+                        // What is signed as the host is what HTTP/2 names as the authority.
+                        assert_eq!(request.uri().authority().map(|a| a.host()), Some("127.0.0.1"));
+                        let mut body = request.into_body();
+                        while let Some(chunk) = body.data().await {
+                            let _ = body.flow_control().release_capacity(chunk.expect("a body").len());
+                        }
+                        // Long enough for the others to be under way.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        let answer = r#"{"Response":{"FunctionName":"f","Status":"Active","RequestId":"r"}}"#;
+                        let mut stream = respond.send_response(Default::default(), false).expect("a head");
+                        stream.send_data(answer.into(), true).expect("a body");
+                    });
+                }
+            });
+        }
+    });
+    (port, connections)
+}
+
+#[tokio::test]
+async fn a_server_may_choose_http2_and_many_calls_share_a_connection() {
+    let (port, connections) = http2_server().await;
+    let plain = server().await;
+    let mut config = plain.config();
+    config.retry.max_attempts = 1;
+    config.endpoint = Some(format!("https://127.0.0.1:{port}").parse().expect("a URL"));
+    let root = tls_file("ca.pem").display().to_string();
+    config.network = Network::from_environment(&Environment::default().with("SSL_CERT_FILE", &root));
+    let client = Client::new(config);
+    client.call(Some("ap-beijing"), &get_function()).await.expect("a function");
+    let request = get_function();
+    let calls = (0..50).map(|_| client.call(Some("ap-beijing"), &request));
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1, "51 calls");
 }
 
 #[test]
