@@ -12,7 +12,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{self, Mark};
 use crate::observed::{FunctionKey, Holder};
 use crate::resource::Origin;
-use crate::resource::trigger::{COMPARISON, RawTrigger, Spec, Trigger, covers};
+use crate::resource::trigger::{COMPARISON, RawTrigger, Spec, Trigger, describes};
 use crate::step::Step;
 
 /// Where a trigger stands.
@@ -123,7 +123,7 @@ fn existing(
     // What the service added to a raw description does not count.
     if let (Spec::Raw { description: wanted, .. }, Spec::Raw { description: given, .. }) =
         (&desired.trigger.spec, &mut observed.spec)
-        && covers(given, wanted)
+        && describes(given, wanted)
     {
         given.clone_from(wanted);
     }

@@ -500,9 +500,16 @@ pub fn normal_cron(text: &str) -> String {
     }
 }
 
-/// Whether the service's JSON says what `desired` says: members it added do not count.
+/// Whether the service's description of a raw trigger says what `desired` says. A manifest may give JSON as text, which
+/// is sent as it stands and read back as data.
 #[must_use]
-pub fn covers(observed: &Json, desired: &Json) -> bool {
+pub fn describes(observed: &Json, desired: &Json) -> bool {
+    let data = desired.as_str().and_then(|text| serde_json::from_str::<Json>(text).ok());
+    covers(observed, desired) || data.is_some_and(|data| covers(observed, &data))
+}
+
+/// Whether the service's JSON says what `desired` says: members it added do not count.
+fn covers(observed: &Json, desired: &Json) -> bool {
     match (observed, desired) {
         (Json::Object(o), Json::Object(d)) => d.iter().all(|(k, v)| o.get(k).is_some_and(|ov| covers(ov, v))),
         (Json::Array(o), Json::Array(d)) => o.len() == d.len() && o.iter().zip(d).all(|(o, d)| covers(o, d)),
@@ -570,6 +577,21 @@ mod tests {
         assert_eq!(binding.normal_form().key().key, "EditMediaTask");
         binding.unbound = true;
         assert!(!binding.normal_form().enabled);
+    }
+
+    #[test]
+    fn a_raw_description_is_compared_as_data_also_when_the_manifest_gives_it_as_text() {
+        let given = raw("cmq", "q", r#"{"filterType":1,"filterKey":["a"],"topicId":"t-1"}"#).normal_form();
+        let Spec::Raw { description: given, .. } = given.spec else { panic!("cmq is raw") };
+        let text = |text: &str| Json::String(text.to_owned());
+        assert!(describes(&given, &text(r#"{ "filterKey": ["a"], "filterType": 1 }"#)));
+        assert!(describes(&given, &json!({ "filterType": 1 })));
+        assert!(!describes(&given, &text(r#"{"filterType":2}"#)));
+        assert!(!describes(&given, &text("filterType")));
+        for same in ["plain words", "7", "true", "\"quoted\""] {
+            let Spec::Raw { description, .. } = raw("cmq", "q", same).normal_form().spec else { panic!("cmq is raw") };
+            assert!(describes(&description, &text(same)), "{same}");
+        }
     }
 
     #[test]

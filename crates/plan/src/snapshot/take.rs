@@ -13,7 +13,7 @@ use crate::desired::{Adopt, CodeDeclaration, FunctionResource, RoleKind, RoleRes
 use crate::mark::{self, Mark, PROTECT_TAG, STACK_TAG};
 use crate::observed::{FunctionKey, Observed, ObservedFunction, ObservedRole, Status, protects};
 use crate::resource::tags::Tags;
-use crate::resource::trigger::{RawTrigger, Spec, covers};
+use crate::resource::trigger::{RawTrigger, Spec, describes};
 use crate::resource::{Origin, function, namespace, policy, role, trigger};
 
 /// Why no picture is made.
@@ -244,7 +244,7 @@ fn trigger_object(
     if let Some(wanted) = wanted
         && let (Spec::Raw { description: wanted, .. }, Spec::Raw { description: given, .. }) =
             (&wanted.trigger.spec, &mut normal.spec)
-        && covers(given, wanted)
+        && describes(given, wanted)
     {
         given.clone_from(wanted);
     }

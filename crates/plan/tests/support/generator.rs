@@ -119,7 +119,8 @@ fn triggers() -> impl Strategy<Value = Json> {
     let cos = option::of(select(vec!["raw/", "cut/"]));
     let kafka = option::of((select(vec![1, 100]), select(vec!["latest", "earliest"])));
     let http = option::of((select(vec!["none", "cam"]), any::<bool>()));
-    let raw = option::of(select(vec!["one", "two"]));
+    // As data, or as text that holds the same.
+    let raw = option::of((select(vec!["one", "two"]), any::<bool>()));
     (timers, cos, kafka, http, raw).prop_map(|(timers, cos, kafka, http, raw)| {
         let mut all = json!({});
         for (name, ((cron, argument), description, enabled)) in timers {
@@ -138,10 +139,10 @@ fn triggers() -> impl Strategy<Value = Json> {
         if let Some((auth, intranet)) = http {
             all["url"] = json!({ "type": "http", "auth": auth, "intranet": intranet });
         }
-        if let Some(value) = raw {
-            all["other"] = json!({
-                "type": "raw", "kind": "cmq", "name": "q", "description": { "value": value, "key": "${var.secret}" },
-            });
+        if let Some((value, as_text)) = raw {
+            let data = json!({ "value": value, "key": "${var.secret}" });
+            let description = if as_text { Json::String(data.to_string()) } else { data };
+            all["other"] = json!({ "type": "raw", "kind": "cmq", "name": "q", "description": description });
         }
         all
     })
