@@ -363,9 +363,12 @@ impl RawTrigger {
             description: parsed.unwrap_or_else(|| Json::String(self.desc.clone())),
         });
         let (description, _) = crate::mark::split(&self.description);
+        // Whether an MPS event type is bound is said by BindStatus alone: nobody sets this type's Enable, and what it
+        // says of a binding that the console made is not described (facts SCF 5.4).
+        let enabled = if matches!(spec, Spec::Mps { .. }) { !self.unbound } else { self.enabled && !self.unbound };
         Trigger {
             spec,
-            enabled: self.enabled && !self.unbound,
+            enabled,
             qualifier: self.qualifier.clone(),
             description: Some(description),
         }
@@ -577,6 +580,16 @@ mod tests {
         assert_eq!(binding.normal_form().key().key, "EditMediaTask");
         binding.unbound = true;
         assert!(!binding.normal_form().enabled);
+    }
+
+    #[test]
+    fn an_mps_event_type_is_bound_whatever_enable_says() {
+        let mut binding = raw("mps", "", "");
+        binding.resource_id = "qcs::mps::uin/1:TriggerType/WorkflowTaskEvent".into();
+        binding.enabled = false;
+        assert!(binding.normal_form().enabled);
+        let timer = RawTrigger { enabled: false, ..raw("timer", "nightly", "0 0 3 * * * *") };
+        assert!(!timer.normal_form().enabled, "of other types Enable counts");
     }
 
     #[test]
