@@ -366,12 +366,7 @@ impl RawTrigger {
         // Whether an MPS event type is bound is said by BindStatus alone: nobody sets this type's Enable, and what it
         // says of a binding that the console made is not described (facts SCF 5.4).
         let enabled = if matches!(spec, Spec::Mps { .. }) { !self.unbound } else { self.enabled && !self.unbound };
-        Trigger {
-            spec,
-            enabled,
-            qualifier: self.qualifier.clone(),
-            description: Some(description),
-        }
+        Trigger { spec, enabled, qualifier: self.qualifier.clone(), description: Some(description) }
     }
 
     /// Whether its description carries a line that we wrote for `identity`.
@@ -415,16 +410,15 @@ impl RawTrigger {
     }
 
     fn ckafka(&self, desc: &Json) -> Option<Spec> {
-        let number = |key: &str| {
-            member(desc, &[key]).and_then(|v| v.as_u64().or_else(|| v.as_str().and_then(|s| s.parse().ok())))
-        };
+        let number = |key: &str| member(desc, &[key]).and_then(whole);
         let text = |key: &str| member(desc, &[key]).and_then(Json::as_str).map(str::to_owned);
         // The name is the identity. `ckafka-xxxx-topic`: the instance id itself holds one hyphen.
         let cut = self.name.match_indices('-').nth(1).map(|(i, _)| i)?;
         let (instance, topic) = (self.name[..cut].to_owned(), self.name[cut + 1..].to_owned());
         let offset = match member(desc, &["offset"]) {
             Some(Json::String(s)) => s.clone(),
-            Some(Json::Number(n)) => n.to_string(),
+            // Milliseconds.
+            Some(n @ Json::Number(_)) => whole(n).map_or_else(|| n.to_string(), |ms| ms.to_string()),
             _ => "latest".to_owned(),
         };
         Some(Spec::Ckafka {
@@ -456,7 +450,7 @@ fn http(desc: &Json) -> Spec {
                 headers: list("Headers"),
                 methods: list("Methods"),
                 expose_headers: list("ExposeHeaders"),
-                max_age: c.get("MaxAge").and_then(Json::as_u64).unwrap_or(0),
+                max_age: c.get("MaxAge").and_then(whole).unwrap_or(0),
                 credentials: c.get("Credentials").is_some_and(flag),
             };
             cors.normalise();
@@ -486,6 +480,16 @@ fn flag(value: &Json) -> bool {
         Json::String(s) => s.eq_ignore_ascii_case("true") || s == "1",
         Json::Number(n) => n.as_i64() == Some(1),
         Json::Null | Json::Array(_) | Json::Object(_) => false,
+    }
+}
+
+/// A whole number, however it is spelled: descriptions come back with numbers as text, and as floats.
+fn whole(value: &Json) -> Option<u64> {
+    let of_float = |float: f64| (float.fract() == 0.0 && (0.0..9.0e15).contains(&float)).then_some(float as u64);
+    match value {
+        Json::Number(n) => n.as_u64().or_else(|| n.as_f64().and_then(of_float)),
+        Json::String(s) => s.trim().parse().ok().or_else(|| s.trim().parse().ok().and_then(of_float)),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
     }
 }
 
@@ -521,6 +525,7 @@ fn covers(observed: &Json, desired: &Json) -> bool {
             let scalar = scalar.to_string();
             *text == scalar
         }
+        (Json::Number(o), Json::Number(d)) if o.is_f64() != d.is_f64() => o.as_f64() == d.as_f64(),
         (o, d) => o == d,
     }
 }
@@ -571,6 +576,29 @@ mod tests {
             r#"{"maxMsgNum":"10","offset":"latest","retry":5,"timeOut":60,"consumerGroupName":"scf_x","partitionNum":3}"#,
         );
         assert_eq!(kafka.normal_form().key().key, "ckafka-ab12-t-1");
+    }
+
+    #[test]
+    fn numbers_of_a_description_are_read_in_every_spelling() {
+        for number in ["10", "10.0", "\"10\"", "\"10.0\"", "1e1", "\" 10 \""] {
+            let cors = format!(r#"{{"AuthType":"NONE","CorsConfig":{{"Enable":true,"MaxAge":{number}}}}}"#);
+            let Spec::Http { cors: Some(cors), .. } = raw("http", "u", &cors).normal_form().spec else {
+                panic!("a function URL with rules")
+            };
+            assert_eq!(cors.max_age, 10, "{number}");
+            let desc =
+                format!(r#"{{"maxMsgNum":{number},"offset":1700000000000.0,"retry":{number},"timeOut":{number}}}"#);
+            let queue = raw("ckafka", "ckafka-ab12-t", &desc).normal_form().attributes();
+            let read = ["batch", "retry", "timeout"].map(|path| queue.get(path).clone());
+            assert_eq!(read, [json!(10), json!(10), json!(10)], "{number}");
+            assert_eq!(queue.get("offset"), "1700000000000");
+        }
+        assert!(covers(&json!({ "n": 10.0 }), &json!({ "n": 10 })) && !covers(&json!(10.5), &json!(10)));
+        for none in ["-1", "2.5", "\"soon\"", "[]"] {
+            let desc = format!(r#"{{"maxMsgNum":{none}}}"#);
+            let odd = raw("ckafka", "ckafka-ab12-t", &desc).normal_form();
+            assert!(matches!(odd.spec, Spec::Raw { .. }), "{none}");
+        }
     }
 
     #[test]
