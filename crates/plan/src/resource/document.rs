@@ -21,13 +21,14 @@ impl Document {
         Self(normalise(value))
     }
 
-    /// Reads what the service hands back: JSON text, possibly URL-encoded as its own samples are.
+    /// Reads what the service hands back: JSON text, possibly URL-encoded as its own samples are. There are two such
+    /// encodings: in the one of forms `+` is a blank, in the other it is itself, so that one comes first.
     /// Text that is not JSON is kept as text, so that it differs from everything we would write.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        let parsed = serde_json::from_str(text).or_else(|e| {
-            if text.trim_start().starts_with('%') { serde_json::from_str(&percent_decode(text)) } else { Err(e) }
-        });
+        let parsed = serde_json::from_str(text)
+            .or_else(|_| serde_json::from_str(&percent_decode(text)))
+            .or_else(|_| serde_json::from_str(&percent_decode(&text.replace('+', " "))));
         match parsed {
             Ok(value) => Self::new(&value),
             Err(_) => Self(Json::String(text.to_owned())),
@@ -208,6 +209,25 @@ mod tests {
         ] {
             assert_eq!(Document::from_text(back), sent, "{back}");
         }
+    }
+
+    #[test]
+    fn a_document_encoded_as_forms_are_is_read() {
+        let sent = Document::new(&serde_json::json!({ "version": "2.0", "statement": [
+            { "effect": "allow", "action": "scf:Invoke", "resource": "qcs::scf:::function/a+b" },
+        ] }));
+        let pretty = serde_json::to_string_pretty(sent.json()).expect("JSON");
+        let escaped = |blank: &str| -> String {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.*".contains(&b);
+            let spell = |b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+            pretty.bytes().map(|b| if b == b' ' { blank.to_owned() } else { spell(b) }).collect()
+        };
+        assert!(escaped("+").starts_with("%7B%0A++%22"), "{}", escaped("+"));
+        assert_eq!(Document::from_text(&escaped("+")), sent);
+        assert_eq!(Document::from_text(&format!("+{}", escaped("+"))), sent);
+        assert_eq!(Document::from_text(&escaped("%20")), sent);
+        // Where blanks are none of its business, a plus sign is one.
+        assert_eq!(Document::from_text(&sent.text().replace('"', "%22")), sent);
     }
 
     #[test]
