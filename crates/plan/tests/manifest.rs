@@ -188,3 +188,24 @@ proptest::proptest! {
         proptest::prop_assert!(manifest.stack.is_some() || manifest.findings.iter().any(|f| f.severity == Severity::Error));
     }
 }
+
+#[test]
+fn mounts_of_file_systems_have_no_order_and_keep_their_places() {
+    let mount = |local: &str| {
+        format!("      - {{ id: cfs-{local}, mount_target: cfs-{local}, remote_dir: /, local_dir: /mnt/{local} }}\n")
+    };
+    let attributes = |order: [&str; 2]| {
+        let head = "stack: media\nregion: ap-beijing\nfunctions:\n  hook:\n    runtime: Go1\n    code: { demo: x }\n    vpc: { id: vpc-1, subnet: subnet-1 }\n    file_systems:\n";
+        let (sources, manifest) = load("m.yaml", &format!("{head}{}", order.map(mount).concat()));
+        let function = &manifest.stack.expect("a stack").functions[0];
+        let line = |i: usize| {
+            let span = function.origin.span_of(&format!("file_systems[{i}].id")).expect("a place");
+            sources.location(span).line
+        };
+        let all: Vec<_> = function.function.attributes().iter().map(|a| (a.path.clone(), a.value.clone())).collect();
+        (all, [line(0), line(1)])
+    };
+    let ((one, in_order), (other, turned)) = (attributes(["a", "b"]), attributes(["b", "a"]));
+    assert_eq!(one, other);
+    assert_eq!((in_order, turned), ([9, 10], [10, 9]), "`/mnt/a` comes first, and is found where it stands");
+}

@@ -11,7 +11,9 @@ use crate::desired::{CodeDeclaration, FunctionResource};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::limits;
 use crate::observed::FunctionKey;
-use crate::resource::function::{AsyncConfig, DeadLetter, FileSystem, Function, FunctionType, Layer, Log};
+use crate::resource::function::{
+    AsyncConfig, DeadLetter, FileSystem, Function, FunctionType, Layer, Log, order_file_systems,
+};
 use crate::syntax::{Key, Node, Value};
 use crate::validate::names;
 
@@ -110,7 +112,9 @@ pub(super) fn function(
     }
 
     let code = fields.required("code", findings).and_then(|n| code::code(n, findings));
-    let function = settings(&fields, key, context, code.as_ref(), findings);
+    let mut function = settings(&fields, key, context, code.as_ref(), findings);
+    let stood = order_file_systems(&mut function.file_systems);
+    crate::resource::reorder(&mut origin, "file_systems", &stood);
     findings.settle_addresses(start);
     let mut triggers = Vec::new();
     if let Some(node) = fields.node("triggers") {

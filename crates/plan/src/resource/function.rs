@@ -96,6 +96,16 @@ pub struct FileSystem {
     pub group: String,
 }
 
+/// Mounts have no order (only that of layers is documented): in normal form they stand by the folder they appear in.
+/// Returns where each of them stood.
+pub fn order_file_systems(mounts: &mut Vec<FileSystem>) -> Vec<usize> {
+    let mut numbered: Vec<(usize, FileSystem)> = std::mem::take(mounts).into_iter().enumerate().collect();
+    numbered.sort_by(|(_, a), (_, b)| (&a.local_dir, &a.id, &a.remote_dir).cmp(&(&b.local_dir, &b.id, &b.remote_dir)));
+    let (stood, ordered) = numbered.into_iter().unzip();
+    *mounts = ordered;
+    stood
+}
+
 /// A function's settings in normal form. Code is apart (see [`Code`]).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Function {
@@ -137,7 +147,7 @@ pub struct Function {
     pub reserved_concurrency: Option<u64>,
     /// Requests one instance serves at once (HTTP functions); `None` is off.
     pub instance_concurrency: Option<u64>,
-    /// CFS mounts in order.
+    /// CFS mounts, as [`order_file_systems`] orders them.
     pub file_systems: Vec<FileSystem>,
     /// DNS cache.
     pub dns_cache: bool,
@@ -363,6 +373,23 @@ mod tests {
         assert!(image("ccr/x:1").is_served_by(&image("ccr/x:1@sha256:aa")));
         assert!(!image("ccr/x:2").is_served_by(&image("ccr/x:1@sha256:aa")));
         assert!(!image("ccr/x:1@sha256:bb").is_served_by(&image("ccr/x:1@sha256:aa")));
+    }
+
+    #[test]
+    fn mounts_stand_by_their_folders() {
+        let mount = |local_dir: &str, id: &str| FileSystem {
+            id: id.into(),
+            mount_target: String::new(),
+            remote_dir: "/".into(),
+            local_dir: local_dir.into(),
+            user: "10000".into(),
+            group: "10000".into(),
+        };
+        let mut one = vec![mount("/mnt/b", "1"), mount("/mnt/c", "2"), mount("/mnt/a", "3")];
+        let mut other = vec![one[2].clone(), one[1].clone(), one[0].clone()];
+        assert_eq!(order_file_systems(&mut one), [2, 0, 1]);
+        order_file_systems(&mut other);
+        assert_eq!(one, other);
     }
 
     #[test]

@@ -11,5 +11,5 @@ pub mod role;
 pub mod tags;
 pub mod trigger;
 
-pub(crate) use origin::{Noted, inherit_tags, rename};
+pub(crate) use origin::{Noted, inherit_tags, rename, reorder};
 pub use origin::{Origin, Shown};

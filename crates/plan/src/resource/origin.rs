@@ -216,6 +216,26 @@ pub(crate) fn rename(origin: &mut Origin, from: &str, to: &str) {
     *origin = Origin::new(origin.span, noted);
 }
 
+/// Moves what is known of the items of a list: the first now is the one that stood at `stood[0]`, and so on.
+pub(crate) fn reorder(origin: &mut Origin, list: &str, stood: &[usize]) {
+    if stood.is_sorted() {
+        return;
+    }
+    let moved = |path: &str| {
+        let (index, rest) = path.strip_prefix(list)?.strip_prefix('[')?.split_once(']')?;
+        let from: usize = index.parse().ok()?;
+        let to = stood.iter().position(|s| *s == from)?;
+        Some(format!("{list}[{to}]{rest}"))
+    };
+    let mut noted = origin.noted();
+    for (path, ..) in &mut noted {
+        if let Some(new) = moved(path) {
+            *path = new;
+        }
+    }
+    *origin = Origin::new(origin.span, noted);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,5 +297,22 @@ mod tests {
         assert_eq!(origin.value_span("trust"), Some(at(101)));
         assert_eq!(origin.span_of("trust_documents"), Some(at(3)));
         assert_eq!(origin.span_of("trust_document"), Some(at(0)));
+    }
+
+    #[test]
+    fn items_of_a_list_take_their_places_along() {
+        let mut origin = origin(&[
+            ("mounts", 1, Shown::Literal),
+            ("mounts[0]", 2, Shown::Literal),
+            ("mounts[0].id", 3, Shown::Literal),
+            ("mounts[1].id", 4, Shown::Sensitive),
+            ("mounts[2].id", 5, Shown::Literal),
+            ("mountings[0].id", 6, Shown::Literal),
+        ]);
+        reorder(&mut origin, "mounts", &[2, 0, 1]);
+        let places = ["mounts[0].id", "mounts[1].id", "mounts[2].id", "mountings[0].id"].map(|p| origin.span_of(p));
+        assert_eq!(places, [5, 3, 4, 6].map(|start| Some(at(start))));
+        assert!(origin.is_sensitive("mounts[2].id") && !origin.is_sensitive("mounts[1].id"));
+        assert_eq!((origin.span_of("mounts[1]"), origin.span_of("mounts")), (Some(at(2)), Some(at(1))));
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use plan::mark;
 use plan::observed::{ObservedFunction, ObservedNamespace, ObservedPolicy, ObservedRole, Status};
 use plan::resource::document::Document;
-use plan::resource::function::{AsyncConfig, DeadLetter, FileSystem, Function, FunctionType, Image, Layer, Log};
+use plan::resource::function::{
+    AsyncConfig, DeadLetter, FileSystem, Function, FunctionType, Image, Layer, Log, order_file_systems,
+};
 use plan::resource::namespace::Namespace;
 use plan::resource::policy::Policy;
 use plan::resource::role::Role;
@@ -98,11 +100,7 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
             .filter(|c| c.dynamic_enabled.as_deref().is_none_or(|d| !d.is_empty()))
             .and_then(|c| c.max_concurrency)
             .filter(|m| *m > 0),
-        file_systems: answer
-            .cfs_config
-            .as_ref()
-            .map(|c| c.cfs_ins_list.iter().map(file_system).collect())
-            .unwrap_or_default(),
+        file_systems: file_systems(answer.cfs_config.as_ref()),
         dns_cache: answer.dns_cache.is_some_and(|f| f.0),
         install_dependencies: answer.install_dependency.is_some_and(|f| f.0),
         async_execution: answer.async_run_enable.is_some_and(|f| f.0),
@@ -133,6 +131,12 @@ fn environment(answer: &scf::GetFunctionAnswer) -> BTreeMap<String, String> {
         .flat_map(|e| e.variables.iter().flatten())
         .filter_map(|v| Some((v.key.clone().filter(|k| !k.is_empty())?, v.value.clone().unwrap_or_default())))
         .collect()
+}
+
+fn file_systems(config: Option<&scf::CfsConfig>) -> Vec<FileSystem> {
+    let mut mounts: Vec<_> = config.iter().flat_map(|c| c.cfs_ins_list.iter().map(file_system)).collect();
+    order_file_systems(&mut mounts);
+    mounts
 }
 
 fn file_system(mount: &scf::CfsInsInfo) -> FileSystem {
@@ -205,5 +209,30 @@ pub(crate) fn policy(row: &cam::StrategyInfo, answer: &cam::GetPolicyAnswer) -> 
             document: Document::from_text(&answer.policy_document),
             tags,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    /// A function as the service answers it, with these members besides.
+    fn answered(members: Json) -> ObservedFunction {
+        let mut answer = json!({ "FunctionName": "hook", "Status": "Active" });
+        for (name, value) in members.as_object().expect("members") {
+            answer[name] = value.clone();
+        }
+        function(&serde_json::from_value(answer).expect("an answer"), Extras::default())
+    }
+
+    #[test]
+    fn mounts_of_file_systems_are_read_in_one_order() {
+        let mount = |local: &str| json!({ "CfsId": "cfs-1", "LocalMountDir": local, "RemoteMountDir": "/" });
+        let read = |order: [&str; 2]| answered(json!({ "CfsConfig": { "CfsInsList": order.map(mount) } })).function;
+        let folders: Vec<_> = read(["/mnt/b", "/mnt/a"]).file_systems.iter().map(|m| m.local_dir.clone()).collect();
+        assert_eq!(folders, ["/mnt/a", "/mnt/b"]);
+        assert!(read(["/mnt/a", "/mnt/b"]) == read(["/mnt/b", "/mnt/a"]));
     }
 }
