@@ -115,14 +115,20 @@ pub enum Status {
 }
 
 impl Status {
-    /// Reads the platform's word (facts SCF 3.1).
+    /// Reads the platform's word, in whatever case it is written (facts SCF 3.1).
     #[must_use]
     pub fn from_platform(status: &str, reason: &str) -> Self {
-        match status {
-            "Creating" | "Updating" | "Publishing" | "Deleting" => Self::Busy(status.to_owned()),
-            "CreateFailed" => Self::CreateFailed(reason.to_owned()),
-            "UpdateFailed" | "PublishFailed" | "DeleteFailed" => Self::Failed(format!("{status}: {reason}")),
-            _ => Self::Active,
+        const BUSY: [&str; 4] = ["Creating", "Updating", "Publishing", "Deleting"];
+        const FAILED: [&str; 3] = ["UpdateFailed", "PublishFailed", "DeleteFailed"];
+        let among = |words: &[&'static str]| words.iter().copied().find(|word| word.eq_ignore_ascii_case(status));
+        if let Some(word) = among(&BUSY) {
+            Self::Busy(word.to_owned())
+        } else if among(&["CreateFailed"]).is_some() {
+            Self::CreateFailed(reason.to_owned())
+        } else if let Some(word) = among(&FAILED) {
+            Self::Failed(format!("{word}: {reason}"))
+        } else {
+            Self::Active
         }
     }
 }
@@ -164,4 +170,20 @@ pub enum Holder {
 #[must_use]
 pub fn protects(tags: &Tags) -> bool {
     tags.get(crate::mark::PROTECT_TAG).is_some_and(|v| v == "true")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_known_in_any_case_and_told_in_one() {
+        for word in ["Deleting", "DELETING", "deleting"] {
+            assert_eq!(Status::from_platform(word, ""), Status::Busy("Deleting".to_owned()));
+        }
+        assert_eq!(Status::from_platform("createfailed", "why"), Status::CreateFailed("why".to_owned()));
+        assert_eq!(Status::from_platform("UPDATEFAILED", "why"), Status::Failed("UpdateFailed: why".to_owned()));
+        assert_eq!(Status::from_platform("active", ""), Status::Active);
+        assert_eq!(Status::from_platform("Hibernating", ""), Status::Active, "a word we do not know");
+    }
 }
