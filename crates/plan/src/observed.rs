@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::mark::Mark;
-use crate::resource::function::{Function, Image};
+use crate::resource::function::{Function, ServedImage, Setting};
 use crate::resource::namespace::Namespace;
 use crate::resource::policy::Policy;
 use crate::resource::role::Role;
@@ -142,8 +142,10 @@ pub struct ObservedFunction {
     pub mark: Option<Mark>,
     /// What the platform is doing with it.
     pub status: Status,
-    /// Its image, when it is an image function.
-    pub image: Option<Box<Image>>,
+    /// Settings that the answer left open; in `function` they have some value.
+    pub not_given: Vec<Setting>,
+    /// Its image, when one was given.
+    pub image: Option<Box<ServedImage>>,
     /// Its triggers of every qualifier.
     pub triggers: Vec<RawTrigger>,
 }

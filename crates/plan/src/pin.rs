@@ -85,6 +85,8 @@ pub fn of_function(name: &str, present: Option<&ObservedFunction>, key: &DigestK
             f.mark.as_ref(),
             key,
         );
+        // What was not given was not seen.
+        f.not_given.iter().flat_map(|setting| setting.paths()).for_each(|path| drop(pin.remove(*path)));
         if let Some(image) = &f.image {
             pin.insert("(image)".to_owned(), Json::from(image.uri.as_str()));
         }

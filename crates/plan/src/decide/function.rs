@@ -138,9 +138,9 @@ impl<'a> Write<'a> {
         let mut attributes = Vec::new();
         let carried =
             observed.mark.as_ref().filter(|m| m.identity == self.mark.identity).and_then(|m| m.code.as_deref());
+        // An image that is not given is not compared. Of a function that runs none at all the runtime tells.
         let image_drifted = match (&self.desired.code, &observed.image) {
-            (CodeDeclaration::Image(image), Some(present)) => !image.is_served_by(present),
-            (CodeDeclaration::Image(_), None) => true,
+            (CodeDeclaration::Image(image), Some(served)) => !image.is_served_by(served),
             _ => false,
         };
         if carried != Some(self.code.digest.as_str()) || image_drifted {
@@ -148,7 +148,7 @@ impl<'a> Write<'a> {
                 if image_drifted && carried == Some(self.code.digest.as_str()) { Some("changed") } else { carried };
             attributes.push(code_change(before, &self.code.digest));
         }
-        let compared = comparable(self.desired, &observed.function, context);
+        let compared = comparable(self.desired, observed, context);
         attributes.extend(COMPARISON.diff(
             &self.desired.function.attributes(),
             &compared.attributes(),
@@ -259,13 +259,16 @@ fn code_change(before: Option<&str>, after: &str) -> AttributeChange {
     }
 }
 
-/// Observed settings without what the platform or others added: ignored tags, a handler where none is used.
-fn comparable(desired: &FunctionResource, observed: &Function, context: Context<'_>) -> Function {
-    let mut compared =
-        Function { tags: context.ignore_tags.keep(&observed.tags, &desired.function.tags), ..observed.clone() };
-    compared.protect = protects(&observed.tags);
+/// Observed settings without what the platform or others added: ignored tags, a handler where none is used. What the
+/// platform left open is as it is wanted.
+fn comparable(desired: &FunctionResource, observed: &ObservedFunction, context: Context<'_>) -> Function {
+    let present = &observed.function;
+    let tags = context.ignore_tags.keep(&present.tags, &desired.function.tags);
+    let mut compared = Function { tags, ..Function::clone(present) };
+    compared.take(&observed.not_given, &desired.function);
+    compared.protect = protects(&present.tags);
     let unused = desired.function.kind == FunctionType::Http || matches!(desired.code, CodeDeclaration::Image(_));
-    if unused && observed.handler.is_empty() {
+    if unused && present.handler.is_empty() {
         compared.handler.clone_from(&desired.function.handler);
     }
     compared
@@ -300,6 +303,7 @@ fn cause(desired: &FunctionResource, observed: &ObservedFunction, write: &Write<
     };
     let Some(configuration) = &applied.configuration else { return Cause::Unknown };
     let mut cleaned = Function::clone(&observed.function);
+    cleaned.take(&observed.not_given, &desired.function);
     cleaned.tags.retain(|k, _| !k.starts_with("provision-"));
     cleaned.protect = protects(&observed.function.tags);
     if cleaned.handler.is_empty() {

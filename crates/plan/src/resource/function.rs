@@ -20,6 +20,55 @@ pub const LEFT_ALONE: [&str; 4] = ["init_timeout", "log", "async", "tracing"];
 /// Attributes that no call can change (facts SCF 2.3).
 pub const IMMUTABLE: [&str; 5] = ["runtime", "type", "async_execution", "tracing", "websocket"];
 
+/// Settings that an answer may leave open, with `null` or with a word that nobody knows. What is not given is not compared:
+/// it takes the value that is wanted, makes no change by itself, and never a replacement.
+///
+/// Which answers say "none" and which say nothing is decided where they are read (facts SCF 2.6).
+#[expect(missing_docs, reason = "each is called as the setting is")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    Runtime,
+    Type,
+    Memory,
+    Timeout,
+    InitTimeout,
+    PublicNetwork,
+    FixedIp,
+    FixedIntranetIp,
+    InstanceConcurrency,
+    DnsCache,
+    InstallDependencies,
+    AsyncExecution,
+    Tracing,
+    /// Whether the function speaks WebSocket at all; how long connections may idle may be given nevertheless.
+    Websocket,
+    WebsocketIdleTimeout,
+}
+
+impl Setting {
+    /// The attributes that it stands for.
+    #[must_use]
+    pub fn paths(self) -> &'static [&'static str] {
+        match self {
+            Self::Runtime => &["runtime"],
+            Self::Type => &["type"],
+            Self::Memory => &["memory"],
+            Self::Timeout => &["timeout"],
+            Self::InitTimeout => &["init_timeout"],
+            Self::PublicNetwork => &["public_network"],
+            Self::FixedIp => &["fixed_ip"],
+            Self::FixedIntranetIp => &["fixed_intranet_ip"],
+            Self::InstanceConcurrency => &["instance_concurrency.max"],
+            Self::DnsCache => &["dns_cache"],
+            Self::InstallDependencies => &["install_dependencies"],
+            Self::AsyncExecution => &["async_execution"],
+            Self::Tracing => &["tracing"],
+            Self::Websocket => &["websocket", "websocket.idle_timeout"],
+            Self::WebsocketIdleTimeout => &["websocket.idle_timeout"],
+        }
+    }
+}
+
 /// Event functions take events, HTTP functions serve requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FunctionType {
@@ -210,6 +259,31 @@ impl Default for Function {
 }
 
 impl Function {
+    /// Takes these settings over from another one.
+    pub fn take(&mut self, settings: &[Setting], from: &Function) {
+        for setting in settings {
+            match setting {
+                Setting::Runtime => self.runtime.clone_from(&from.runtime),
+                Setting::Type => self.kind = from.kind,
+                Setting::Memory => self.memory = from.memory,
+                Setting::Timeout => self.timeout = from.timeout,
+                Setting::InitTimeout => self.init_timeout = from.init_timeout,
+                Setting::PublicNetwork => self.public_network = from.public_network,
+                Setting::FixedIp => self.fixed_ip = from.fixed_ip,
+                Setting::FixedIntranetIp => self.fixed_intranet_ip = from.fixed_intranet_ip,
+                Setting::InstanceConcurrency => self.instance_concurrency = from.instance_concurrency,
+                Setting::DnsCache => self.dns_cache = from.dns_cache,
+                Setting::InstallDependencies => self.install_dependencies = from.install_dependencies,
+                Setting::AsyncExecution => self.async_execution = from.async_execution,
+                Setting::Tracing => self.tracing = from.tracing,
+                Setting::Websocket => self.websocket = from.websocket.map(|idle| self.websocket.unwrap_or(idle)),
+                Setting::WebsocketIdleTimeout => {
+                    self.websocket = self.websocket.map(|idle| from.websocket.unwrap_or(idle));
+                }
+            }
+        }
+    }
+
     /// Its attributes, code excluded.
     #[must_use]
     pub fn attributes(&self) -> Attributes {
@@ -340,18 +414,42 @@ impl std::fmt::Debug for Image {
     }
 }
 
+/// An image as the service gives it. Where nothing is set the service writes an empty text; `None` says nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServedImage {
+    /// Repository, tag, and a digest that the service may have put behind it.
+    pub uri: String,
+    /// Start command.
+    pub command: Option<String>,
+    /// Its arguments.
+    pub args: Option<String>,
+    /// Listening port; -1 is none.
+    pub port: Option<i64>,
+    /// Accelerated pulls.
+    pub accelerate: Option<bool>,
+}
+
+// Its command may hold sensitive variables: Debug shows the kind only.
+impl std::fmt::Debug for ServedImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServedImage(..)")
+    }
+}
+
 impl Image {
-    /// Whether the service's `observed` image is this one: a digest it appended by itself does not count.
+    /// Whether the service's image is this one: a digest that it appended by itself does not count, nor does what it
+    /// does not give.
     #[must_use]
-    pub fn is_served_by(&self, observed: &Image) -> bool {
-        let uri =
-            if self.uri.contains('@') { observed.uri.as_str() } else { observed.uri.split('@').next().unwrap_or("") };
-        let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    pub fn is_served_by(&self, served: &ServedImage) -> bool {
+        let uri = if self.uri.contains('@') { served.uri.as_str() } else { served.uri.split('@').next().unwrap_or("") };
+        let same = |given: &Option<String>, wanted: &Option<String>| {
+            given.as_ref().is_none_or(|given| given == wanted.as_deref().unwrap_or_default())
+        };
         uri == self.uri
-            && text(&self.command) == text(&observed.command)
-            && text(&self.args) == text(&observed.args)
-            && self.port.is_none_or(|p| observed.port == Some(p))
-            && self.accelerate == observed.accelerate
+            && same(&served.command, &self.command)
+            && same(&served.args, &self.args)
+            && (self.port.is_none() || served.port.is_none() || served.port == self.port)
+            && served.accelerate.is_none_or(|accelerate| accelerate == self.accelerate)
     }
 }
 
@@ -359,9 +457,8 @@ impl Image {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_image_tag_is_served_by_its_digest_form() {
-        let image = |uri: &str| Image {
+    fn image(uri: &str) -> Image {
+        Image {
             registry: "personal".into(),
             uri: uri.into(),
             registry_id: None,
@@ -369,10 +466,34 @@ mod tests {
             args: None,
             port: None,
             accelerate: false,
-        };
-        assert!(image("ccr/x:1").is_served_by(&image("ccr/x:1@sha256:aa")));
-        assert!(!image("ccr/x:2").is_served_by(&image("ccr/x:1@sha256:aa")));
-        assert!(!image("ccr/x:1@sha256:bb").is_served_by(&image("ccr/x:1@sha256:aa")));
+        }
+    }
+
+    fn served(uri: &str) -> ServedImage {
+        ServedImage { uri: uri.into(), command: None, args: None, port: None, accelerate: None }
+    }
+
+    #[test]
+    fn an_image_tag_is_served_by_its_digest_form() {
+        assert!(image("ccr/x:1").is_served_by(&served("ccr/x:1@sha256:aa")));
+        assert!(!image("ccr/x:2").is_served_by(&served("ccr/x:1@sha256:aa")));
+        assert!(!image("ccr/x:1@sha256:bb").is_served_by(&served("ccr/x:1@sha256:aa")));
+    }
+
+    #[test]
+    fn what_is_not_given_of_an_image_is_no_difference_and_what_is_given_counts() {
+        let command = Some("node".to_owned());
+        let wanted = Image { command, args: Some("a.js".into()), port: Some(-1), accelerate: true, ..image("x:1") };
+        assert!(wanted.is_served_by(&served("x:1")));
+        let others = [
+            ServedImage { command: Some(String::new()), ..served("x:1") },
+            ServedImage { args: Some("b.js".into()), ..served("x:1") },
+            ServedImage { port: Some(9000), ..served("x:1") },
+            ServedImage { accelerate: Some(false), ..served("x:1") },
+        ];
+        assert!(others.iter().all(|other| !wanted.is_served_by(other)));
+        assert!(others[..3].iter().all(|other| other.command.is_none() || image("x:1").is_served_by(other)));
+        assert!(!image("x:1").is_served_by(&ServedImage { command: Some("sh".into()), ..served("x:1") }));
     }
 
     #[test]

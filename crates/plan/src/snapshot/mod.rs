@@ -72,7 +72,7 @@ struct Object {
     attributes: Option<BTreeMap<String, Json>>,
     /// What is there and may not be shown.
     withheld: BTreeSet<String>,
-    /// What was not read, for no manifest declared it then.
+    /// What was not read, for no manifest declared it then, or what the service did not give.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     unread: BTreeSet<String>,
 }

@@ -184,7 +184,10 @@ fn function_object(
         Filter { desired: d.function.attributes(), origin: &d.origin, comparison: function::COMPARISON }
             .pass(&present.function.attributes())
     });
+    let not_given: BTreeSet<&str> = present.not_given.iter().flat_map(|s| s.paths()).copied().collect();
     if let (Some(declared), Some((attributes, withheld))) = (declared, &mut shown) {
+        attributes.retain(|path, _| !not_given.contains(path.as_str()));
+        withheld.retain(|path| !not_given.contains(path.as_str()));
         match mark.and_then(|m| m.code.as_ref()) {
             Some(code) if code_stands(declared, code, present) => {
                 attributes.insert("code".to_owned(), Json::from(code.as_str()));
@@ -203,8 +206,10 @@ fn function_object(
         })
     });
     let mut object = whose.object(shown);
-    if declared.is_some_and(|d| d.function.asynchronous.is_none()) {
-        object.unread = ["async.retries", "async.max_age"].map(str::to_owned).into();
+    if let Some(declared) = declared {
+        let apart: &[&str] =
+            if declared.function.asynchronous.is_none() { &["async.retries", "async.max_age"] } else { &[] };
+        object.unread = not_given.iter().chain(apart).map(|path| (*path).to_owned()).collect();
     }
     FunctionObject {
         object,
@@ -222,8 +227,7 @@ fn function_object(
 /// was put together from variables.
 fn code_stands(declared: &FunctionResource, code: &str, present: &ObservedFunction) -> bool {
     let served = match (&declared.code, &present.image) {
-        (CodeDeclaration::Image(image), Some(present)) => image.is_served_by(present),
-        (CodeDeclaration::Image(_), None) => false,
+        (CodeDeclaration::Image(image), Some(served)) => image.is_served_by(served),
         _ => true,
     };
     declared.origin.is_open("code") && served && declared.code_digest.as_deref() == Some(code)

@@ -10,7 +10,7 @@ use super::{AsOf, FunctionObject, NotCompared, Object, Picture, Snapshot, State,
 use crate::address::ResourceAddress;
 use crate::attributes::{Attributes, Side};
 use crate::decide::trigger_identity;
-use crate::desired::{CodeDeclaration, FunctionResource, RoleKind, RoleResource, Stack, identity};
+use crate::desired::{FunctionResource, RoleKind, RoleResource, Stack, identity};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{self, Mark, PROTECT_TAG, STACK_TAG};
 use crate::observed::{
@@ -284,7 +284,10 @@ impl View {
         let wanted =
             declared.map(|d| Wanted { address: &d.address, attributes: d.function.attributes(), origin: &d.origin });
         let before = self.not_compared.len();
-        let withheld: BTreeSet<String> = object.withheld.union(&object.unread).cloned().collect();
+        // Of what was not read nobody knows whether it is there: it is no change where the manifest says nothing.
+        let said = |path: &&String| wanted.as_ref().is_some_and(|w| !w.attributes.get(path).is_null());
+        let withheld: BTreeSet<String> =
+            object.withheld.iter().chain(object.unread.iter().filter(said)).cloned().collect();
         let attributes = self.fill(&shown(object), &withheld, wanted.as_ref(), also);
         let compared = self.not_compared[before..]
             .iter()
@@ -307,11 +310,9 @@ impl View {
                 State::CreateFailed => Status::CreateFailed("why is withheld".to_owned()),
                 State::Failed => Status::Failed("why is withheld".to_owned()),
             },
+            not_given: Vec::new(),
             // Whether it is the declared one is what the digest of the code says.
-            image: declared.and_then(|d| match &d.code {
-                CodeDeclaration::Image(image) => Some(image.clone()),
-                _ => None,
-            }),
+            image: None,
             triggers: present.triggers.iter().map(|t| self.trigger(key, declared, t)).collect(),
         }
     }

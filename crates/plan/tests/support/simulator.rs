@@ -11,7 +11,7 @@ use plan::observed::{
 };
 use plan::plan::Plan;
 use plan::progress::{Outcome, Progress};
-use plan::resource::function::{AsyncConfig, Code, CodeSource, Function};
+use plan::resource::function::{AsyncConfig, Code, CodeSource, Function, ServedImage, Setting};
 use plan::resource::namespace::Namespace;
 use plan::resource::policy::Policy;
 use plan::resource::role::Role;
@@ -29,6 +29,8 @@ pub(crate) struct CloudFunction {
     pub(crate) mark: Option<Mark>,
     pub(crate) code: Code,
     pub(crate) triggers: Vec<RawTrigger>,
+    /// What reading it does not give.
+    pub(crate) not_given: Vec<Setting>,
 }
 
 /// Everything that an account holds. Equal clouds hold equal objects; ids do not count.
@@ -123,13 +125,20 @@ impl Cloud {
             function.asynchronous = None;
         }
         let image = match &present.code.source {
-            CodeSource::Image(image) => Some(image.clone()),
+            CodeSource::Image(image) => Some(Box::new(ServedImage {
+                uri: image.uri.clone(),
+                command: Some(image.command.clone().unwrap_or_default()),
+                args: Some(image.args.clone().unwrap_or_default()),
+                port: image.port,
+                accelerate: Some(image.accelerate),
+            })),
             CodeSource::Package | CodeSource::Cos(_) | CodeSource::Demo(_) => None,
         };
         ObservedFunction {
             function: function.into(),
             mark: present.mark.clone(),
             status: Status::Active,
+            not_given: present.not_given.clone(),
             image,
             triggers: present.triggers.clone(),
         }
@@ -318,7 +327,8 @@ impl Cloud {
                     protect: false,
                     ..(**function).clone()
                 };
-                let made = CloudFunction { function, mark, code: code.clone(), triggers: Vec::new() };
+                let made =
+                    CloudFunction { function, mark, code: code.clone(), triggers: Vec::new(), not_given: Vec::new() };
                 self.functions.insert(key.clone(), made);
                 Ok(())
             }

@@ -7,7 +7,7 @@ use plan::mark;
 use plan::observed::{ObservedFunction, ObservedNamespace, ObservedPolicy, ObservedRole, Status};
 use plan::resource::document::Document;
 use plan::resource::function::{
-    AsyncConfig, DeadLetter, FileSystem, Function, FunctionType, Image, Layer, Log, order_file_systems,
+    AsyncConfig, DeadLetter, FileSystem, Function, FunctionType, Layer, Log, ServedImage, Setting, order_file_systems,
 };
 use plan::resource::namespace::Namespace;
 use plan::resource::policy::Policy;
@@ -39,10 +39,42 @@ fn filled(text: Option<&String>) -> Option<String> {
     text.filter(|t| !t.is_empty()).cloned()
 }
 
+/// Settings as they were given: what was not is noted, and has some value until it is compared.
+#[derive(Default)]
+struct Given(Vec<Setting>);
+
+impl Given {
+    fn or<T>(&mut self, setting: Setting, value: Option<T>, otherwise: T) -> T {
+        value.unwrap_or_else(|| {
+            self.0.push(setting);
+            otherwise
+        })
+    }
+
+    fn or_none<T>(&mut self, setting: Setting, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.0.push(setting);
+        }
+        value
+    }
+}
+
 /// A function in normal form.
+///
+/// `null` stands for "cannot be got" in the definition, and for "none" in some samples. The safest reading of each
+/// member (facts SCF 2.6): where samples write "none" or "off" with a word of their own, an empty text, an empty list or
+/// `DISABLE`, `null` is not given, and so is a word that we do not know for what no call can change. Texts and lists
+/// that are `null` are empty, for both forms stand in samples.
 pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> ObservedFunction {
     let (description, mark) = mark::split(answer.description.as_deref().unwrap_or(""));
     let image = answer.image_config.as_ref().filter(|i| !i.image_uri.is_empty()).map(|i| Box::new(image(i)));
+    let public_net = answer.public_net_config.as_ref();
+    let (public_network, fixed_ip) =
+        (public_net.and_then(|p| p.public_net_status), public_net.and_then(|p| p.eip_config.as_ref()?.eip_status));
+    let fixed_intranet_ip = answer.intranet_config.as_ref().and_then(|i| i.ip_fixed);
+    let instance_concurrency = instance_concurrency(answer.instance_concurrency_config.as_ref());
+    let mut given = Given::default();
+    let websocket = websocket(answer, &mut given);
     let reasons: Vec<String> = answer
         .status_reasons
         .iter()
@@ -55,29 +87,21 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
         .collect();
     let function = Function {
         description,
-        runtime: answer.runtime.clone().unwrap_or_default(),
-        kind: if answer.r#type.as_deref().is_some_and(|t| t.eq_ignore_ascii_case("http")) {
-            FunctionType::Http
-        } else {
-            FunctionType::Event
-        },
+        runtime: given.or(Setting::Runtime, filled(answer.runtime.as_ref()), String::new()),
+        kind: given.or(Setting::Type, kind(answer.r#type.as_deref()), FunctionType::Event),
         handler: answer.handler.clone().unwrap_or_default(),
-        memory: answer.memory_size.unwrap_or(128),
-        timeout: answer.timeout.unwrap_or(3),
-        init_timeout: answer.init_timeout,
+        memory: given.or(Setting::Memory, answer.memory_size, 128),
+        timeout: given.or(Setting::Timeout, answer.timeout, 3),
+        init_timeout: given.or_none(Setting::InitTimeout, answer.init_timeout),
         role: answer.role.clone().unwrap_or_default(),
         environment: environment(answer),
         vpc: answer
             .vpc_config
             .as_ref()
             .and_then(|v| Some((filled(v.vpc_id.as_ref())?, v.subnet_id.clone().unwrap_or_default()))),
-        public_network: answer.public_net_config.as_ref().and_then(|p| p.public_net_status).is_none_or(|s| s.0),
-        fixed_ip: answer
-            .public_net_config
-            .as_ref()
-            .and_then(|p| p.eip_config.as_ref()?.eip_status)
-            .is_some_and(|s| s.0),
-        fixed_intranet_ip: answer.intranet_config.as_ref().and_then(|i| i.ip_fixed).is_some_and(|s| s.0),
+        public_network: given.or(Setting::PublicNetwork, public_network.map(|s| s.0), true),
+        fixed_ip: given.or(Setting::FixedIp, fixed_ip.map(|s| s.0), false),
+        fixed_intranet_ip: given.or(Setting::FixedIntranetIp, fixed_intranet_ip.map(|s| s.0), false),
         layers: answer
             .layers
             .iter()
@@ -93,25 +117,13 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
         }),
         asynchronous: extras.asynchronous,
         reserved_concurrency: extras.reserved,
-        // Present and not switched off: `DynamicEnabled` is "FALSE" for a fixed figure and "" when off (facts SCF 2.4).
-        instance_concurrency: answer
-            .instance_concurrency_config
-            .as_ref()
-            .filter(|c| c.dynamic_enabled.as_deref().is_none_or(|d| !d.is_empty()))
-            .and_then(|c| c.max_concurrency)
-            .filter(|m| *m > 0),
+        instance_concurrency: given.or(Setting::InstanceConcurrency, instance_concurrency, None),
         file_systems: file_systems(answer.cfs_config.as_ref()),
-        dns_cache: answer.dns_cache.is_some_and(|f| f.0),
-        install_dependencies: answer.install_dependency.is_some_and(|f| f.0),
-        async_execution: answer.async_run_enable.is_some_and(|f| f.0),
-        tracing: answer.trace_enable.map(|f| f.0),
-        websocket: answer.protocol_type.as_deref().filter(|p| p.eq_ignore_ascii_case("ws")).map(|_| {
-            answer
-                .protocol_params
-                .as_ref()
-                .and_then(|p| p.ws_params.as_ref()?.idle_time_out)
-                .unwrap_or(plan::limits::WEBSOCKET_IDLE_DEFAULT)
-        }),
+        dns_cache: given.or(Setting::DnsCache, answer.dns_cache.map(|f| f.0), false),
+        install_dependencies: given.or(Setting::InstallDependencies, answer.install_dependency.map(|f| f.0), false),
+        async_execution: given.or(Setting::AsyncExecution, answer.async_run_enable.map(|f| f.0), false),
+        tracing: given.or_none(Setting::Tracing, answer.trace_enable.map(|f| f.0)),
+        websocket,
         tags: tags_of(&answer.tags),
         protect: false,
     };
@@ -119,8 +131,51 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
         function: Arc::new(function),
         mark,
         status: Status::from_platform(&answer.status, &reasons.join("; ")),
+        not_given: given.0,
         image,
         triggers: answer.triggers.iter().map(trigger).collect(),
+    }
+}
+
+/// A function's type; a word that we do not know says nothing.
+fn kind(word: Option<&str>) -> Option<FunctionType> {
+    let is = |known: &str| word.is_some_and(|w| w.eq_ignore_ascii_case(known));
+    if is("http") {
+        Some(FunctionType::Http)
+    } else if is("event") {
+        Some(FunctionType::Event)
+    } else {
+        None
+    }
+}
+
+/// The figure of fixed instance concurrency, `Some(None)` when it is off, `None` when nothing is said. Here `null` is the
+/// service's word for "off", as is an empty `DynamicEnabled`; `FALSE` is a fixed figure (facts SCF 2.4).
+fn instance_concurrency(config: Option<&scf::InstanceConcurrencyConfig>) -> Option<Option<u64>> {
+    let Some(config) = config else { return Some(None) };
+    match (config.dynamic_enabled.as_deref(), config.max_concurrency.filter(|m| *m > 0)) {
+        (Some(""), _) => Some(None),
+        (_, Some(figure)) => Some(Some(figure)),
+        // The platform chooses the figure.
+        (Some(dynamic), None) if dynamic.eq_ignore_ascii_case("true") => Some(None),
+        (_, None) => None,
+    }
+}
+
+/// The idle timeout of a function that speaks WebSocket. No protocol is an empty text; another word than the one of
+/// WebSocket says nothing about it. Event functions speak none.
+fn websocket(answer: &scf::GetFunctionAnswer, given: &mut Given) -> Option<u64> {
+    let idle = answer.protocol_params.as_ref().and_then(|p| p.ws_params.as_ref()?.idle_time_out);
+    match answer.protocol_type.as_deref() {
+        Some("") => None,
+        Some(word) if word.eq_ignore_ascii_case("ws") => {
+            Some(given.or(Setting::WebsocketIdleTimeout, idle, plan::limits::WEBSOCKET_IDLE_DEFAULT))
+        }
+        None | Some(_) if kind(answer.r#type.as_deref()) == Some(FunctionType::Event) => None,
+        None | Some(_) => {
+            given.0.push(Setting::Websocket);
+            idle
+        }
     }
 }
 
@@ -150,15 +205,13 @@ fn file_system(mount: &scf::CfsInsInfo) -> FileSystem {
     }
 }
 
-fn image(config: &scf::ImageConfig) -> Image {
-    Image {
-        registry: config.image_type.clone(),
+fn image(config: &scf::ImageConfig) -> ServedImage {
+    ServedImage {
         uri: config.image_uri.clone(),
-        registry_id: filled(config.registry_id.as_ref()),
-        command: filled(config.command.as_ref()),
-        args: filled(config.args.as_ref()),
+        command: config.command.clone(),
+        args: config.args.clone(),
         port: config.image_port,
-        accelerate: config.container_image_accelerate.unwrap_or(false),
+        accelerate: config.container_image_accelerate,
     }
 }
 
@@ -219,7 +272,7 @@ mod tests {
     use super::*;
 
     /// A function as the service answers it, with these members besides.
-    fn answered(members: Json) -> ObservedFunction {
+    fn answered(members: &Json) -> ObservedFunction {
         let mut answer = json!({ "FunctionName": "hook", "Status": "Active" });
         for (name, value) in members.as_object().expect("members") {
             answer[name] = value.clone();
@@ -227,10 +280,89 @@ mod tests {
         function(&serde_json::from_value(answer).expect("an answer"), Extras::default())
     }
 
+    /// A function whose answer leaves nothing open.
+    fn whole() -> Json {
+        json!({
+            "Runtime": "Go1", "Type": "HTTP", "MemorySize": 256, "Timeout": 9, "InitTimeout": 65,
+            "PublicNetConfig": { "PublicNetStatus": "DISABLE", "EipConfig": { "EipStatus": "DISABLE" } },
+            "IntranetConfig": { "IpFixed": "DISABLE" }, "InstanceConcurrencyConfig": null, "ProtocolType": "",
+            "DnsCache": "FALSE", "InstallDependency": "FALSE", "AsyncRunEnable": "FALSE", "TraceEnable": "FALSE",
+        })
+    }
+
+    /// The same with some members different, and what that leaves open.
+    fn check(members: &Json, expected: &[Setting]) -> ObservedFunction {
+        let mut all = whole();
+        for (name, value) in members.as_object().expect("members") {
+            all[name] = value.clone();
+        }
+        let observed = answered(&all);
+        assert_eq!(observed.not_given, expected, "{members}");
+        observed
+    }
+
+    #[test]
+    fn what_an_answer_leaves_open_is_not_read_as_a_default() {
+        check(&json!({}), &[]);
+        for (name, setting) in [
+            ("Runtime", Setting::Runtime),
+            ("Type", Setting::Type),
+            ("MemorySize", Setting::Memory),
+            ("Timeout", Setting::Timeout),
+            ("InitTimeout", Setting::InitTimeout),
+            ("IntranetConfig", Setting::FixedIntranetIp),
+            ("DnsCache", Setting::DnsCache),
+            ("InstallDependency", Setting::InstallDependencies),
+            ("AsyncRunEnable", Setting::AsyncExecution),
+            ("TraceEnable", Setting::Tracing),
+            ("ProtocolType", Setting::Websocket),
+        ] {
+            check(&json!({ name: null }), &[setting]);
+        }
+        check(&json!({ "PublicNetConfig": null }), &[Setting::PublicNetwork, Setting::FixedIp]);
+        check(&json!({ "PublicNetConfig": { "PublicNetStatus": "ENABLE", "EipConfig": null } }), &[Setting::FixedIp]);
+        check(&json!({ "IntranetConfig": { "IpFixed": null } }), &[Setting::FixedIntranetIp]);
+        let all = ["Runtime", "Type", "PublicNetConfig", "IntranetConfig", "ImageConfig", "ProtocolType"];
+        let none = answered(&all.into_iter().map(|name| (name.to_owned(), Json::Null)).collect());
+        assert!(none.not_given.contains(&Setting::Runtime) && none.image.is_none());
+    }
+
+    #[test]
+    fn words_for_none_are_read_and_unknown_words_are_not() {
+        assert_eq!(check(&json!({ "Type": "event" }), &[]).function.kind, FunctionType::Event);
+        check(&json!({ "Type": "Container" }), &[Setting::Type]);
+        check(&json!({ "Runtime": "" }), &[Setting::Runtime]);
+        check(&json!({ "ProtocolType": "gRPC" }), &[Setting::Websocket]);
+        check(&json!({ "Type": "Event", "ProtocolType": null }), &[]);
+        let idle = |seconds| json!({ "WSParams": { "IdleTimeOut": seconds } });
+        let ws = check(&json!({ "ProtocolType": "WS", "ProtocolParams": idle(json!(60)) }), &[]);
+        assert_eq!(ws.function.websocket, Some(60));
+        check(&json!({ "ProtocolType": "ws", "ProtocolParams": null }), &[Setting::WebsocketIdleTimeout]);
+        let unnamed =
+            check(&json!({ "ProtocolType": null, "ProtocolParams": idle(json!("60")) }), &[Setting::Websocket]);
+        assert_eq!(unnamed.function.websocket, Some(60));
+    }
+
+    #[test]
+    fn null_is_off_for_instance_concurrency_and_a_missing_figure_is_not_given() {
+        let figure = |config: Json, open: &[Setting]| {
+            check(&json!({ "InstanceConcurrencyConfig": config }), open).function.instance_concurrency
+        };
+        assert_eq!(figure(json!({ "DynamicEnabled": "FALSE", "MaxConcurrency": 10 }), &[]), Some(10));
+        assert_eq!(figure(json!({ "DynamicEnabled": null, "MaxConcurrency": 10 }), &[]), Some(10));
+        for off in [json!(null), json!({ "DynamicEnabled": "", "MaxConcurrency": 10 })] {
+            assert_eq!(figure(off, &[]), None);
+        }
+        assert_eq!(figure(json!({ "DynamicEnabled": "TRUE", "MaxConcurrency": null }), &[]), None, "no fixed figure");
+        for open in [json!({ "DynamicEnabled": "FALSE", "MaxConcurrency": null }), json!({})] {
+            assert_eq!(figure(open, &[Setting::InstanceConcurrency]), None);
+        }
+    }
+
     #[test]
     fn mounts_of_file_systems_are_read_in_one_order() {
         let mount = |local: &str| json!({ "CfsId": "cfs-1", "LocalMountDir": local, "RemoteMountDir": "/" });
-        let read = |order: [&str; 2]| answered(json!({ "CfsConfig": { "CfsInsList": order.map(mount) } })).function;
+        let read = |order: [&str; 2]| answered(&json!({ "CfsConfig": { "CfsInsList": order.map(mount) } })).function;
         let folders: Vec<_> = read(["/mnt/b", "/mnt/a"]).file_systems.iter().map(|m| m.local_dir.clone()).collect();
         assert_eq!(folders, ["/mnt/a", "/mnt/b"]);
         assert!(read(["/mnt/a", "/mnt/b"]) == read(["/mnt/b", "/mnt/a"]));

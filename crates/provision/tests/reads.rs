@@ -1,0 +1,46 @@
+//! Answers that the platform may give although its samples show others: what they leave open, and codes that a run
+//! before this one brought about. Each was a plan that was wrong, or an apply that failed for nothing.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use localcloud::{Effect, Faults, Rule};
+use serde_json::{Value as Json, json};
+use support::{Cloud, MANIFEST, Project};
+
+/// Every answer of an action, with these members written over.
+fn rewritten(action: &str, set: &[(&str, Json)]) -> Rule {
+    let set: BTreeMap<String, Json> = set.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Rule::on(action, Effect::Rewrite { set, remove: Vec::new() })
+}
+
+/// [`MANIFEST`], applied undisturbed.
+fn applied(cloud: &Cloud) -> Project {
+    let project = Project::on(cloud, MANIFEST);
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    project
+}
+
+fn play(cloud: &Cloud, rules: Vec<Rule>) {
+    cloud.set_faults(Some(Faults::new(rules)));
+}
+
+fn changes(project: &Project) -> Vec<String> {
+    project.run_here(&["plan", "--format", "json"], false).exits(0).changes()
+}
+
+#[test]
+fn what_get_function_does_not_give_replaces_nothing() {
+    let cloud = Cloud::start();
+    let project = applied(&cloud);
+    let open =
+        ["Runtime", "Type", "ProtocolType", "PublicNetConfig", "IntranetConfig", "AsyncRunEnable", "TraceEnable"];
+    play(&cloud, vec![rewritten("GetFunction", &open.map(|name| (name, json!(null))))]);
+    assert_eq!(changes(&project), [""; 0]);
+    project.edit("memory: 128", "memory: 256");
+    assert_eq!(changes(&project), ["update function.hook"]);
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    cloud.set_faults(None);
+    assert_eq!(changes(&project), [""; 0]);
+}
