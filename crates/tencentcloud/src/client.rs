@@ -369,7 +369,7 @@ impl Core {
         let name = exchange.name();
         let effect = name.effect;
         let lane = self.rates.lane(name.service, name.action, name.region.as_deref());
-        let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
+        let mut progress = Progress { attempts: 0, turned_away: 0, elapsed: Duration::ZERO, clock_corrected: false };
         let mut earlier_unknown = false;
         let mut waited = Duration::ZERO;
         let started = Instant::now();
@@ -386,7 +386,7 @@ impl Core {
             };
             waited += queued.elapsed();
 
-            let number = progress.attempts + progress.throttled + 1;
+            let number = progress.attempts + progress.turned_away + 1;
             let failed = match self.attempt(exchange, &name, &signer, number).await {
                 Ok(response) => {
                     self.retry_budget.earn();
@@ -397,15 +397,21 @@ impl Core {
             let counted = entered.counted;
             drop(entered);
 
-            if failed.failure == Failure::Throttled {
-                progress.throttled += 1;
-                lane.throttled(counted);
-            } else {
-                progress.attempts += 1;
+            match failed.failure {
+                Failure::Throttled => {
+                    progress.turned_away += 1;
+                    lane.throttled(counted);
+                }
+                Failure::Pending => progress.turned_away += 1,
+                Failure::NotSent | Failure::Unknown | Failure::Internal | Failure::ClockSkew | Failure::Final => {
+                    progress.attempts += 1;
+                }
             }
             progress.elapsed = started.elapsed().saturating_sub(waited);
             let pause = retry::decide(&self.retry, effect, failed.failure, progress).filter(|_| {
-                matches!(failed.failure, Failure::Throttled | Failure::ClockSkew) || self.retry_budget.spend()
+                // The service is well where it says why it turned the call away.
+                matches!(failed.failure, Failure::Throttled | Failure::Pending | Failure::ClockSkew)
+                    || self.retry_budget.spend()
             });
             let Some(pause) = pause else {
                 return Err(Error::new(name, failed.kind).after_unknown_attempt(earlier_unknown));
@@ -479,6 +485,8 @@ impl Core {
             Reading::Refused(refusal) => {
                 let failure = if refusal.is_throttled(service) {
                     Failure::Throttled
+                } else if refusal.is_pending(service) {
+                    Failure::Pending
                 } else if refusal.is_clock_skew() && self.correct_clock(&incoming.headers) {
                     Failure::ClockSkew
                 } else if refusal.is_internal() {
@@ -494,7 +502,7 @@ impl Core {
     /// Fetches something that is no API call, with a few repetitions: it must be harmless.
     pub(crate) async fn fetch(&self, outgoing: Outgoing) -> Result<Incoming, SendError> {
         let started = Instant::now();
-        let mut progress = Progress { attempts: 0, throttled: 0, elapsed: Duration::ZERO, clock_corrected: false };
+        let mut progress = Progress { attempts: 0, turned_away: 0, elapsed: Duration::ZERO, clock_corrected: false };
         loop {
             let result = self.transport.send(outgoing.clone(), None).await;
             progress.attempts += 1;

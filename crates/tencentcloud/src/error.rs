@@ -9,6 +9,9 @@ use crate::api::{Effect, Service};
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
+/// The Tag service is at work on the resource. It also stands beside single resources of an answer that succeeds.
+pub(crate) const RESOURCE_TAG_PROCESSING: &str = "FailedOperation.ResourceTagProcessing";
+
 /// A failed call.
 pub struct Error(Box<Inner>);
 
@@ -221,6 +224,12 @@ impl Refusal {
     /// A failure inside the service, which may strike half-way through.
     pub(crate) fn is_internal(&self) -> bool {
         is_or_under(&self.code, "InternalError") || self.code == "ServiceUnavailable"
+    }
+
+    /// Not done, for something else is under way that will pass (facts SCF 7, CAM 5.1).
+    pub(crate) fn is_pending(&self, service: Service) -> bool {
+        service == Service::Tag && self.code == RESOURCE_TAG_PROCESSING
+            || service == Service::Scf && self.code == "ResourceUnavailable.Namespace"
     }
 
     /// The signature's time is too far from the service's clock.

@@ -15,7 +15,8 @@ pub struct RetryPolicy {
     pub base_delay: Duration,
     /// No pause is longer.
     pub max_delay: Duration,
-    /// After this long no further attempt is started, throttling aside.
+    /// After this long no further attempt is started, throttling aside; a call that finds something else under way is
+    /// repeated for as long.
     pub total: Duration,
     /// How long a call lets itself be throttled, not counting the time it waits for its turn.
     pub throttle_total: Duration,
@@ -38,6 +39,8 @@ impl Default for RetryPolicy {
 pub(crate) enum Failure {
     /// Turned away before execution because of the rate.
     Throttled,
+    /// Not done, for something else is under way that will pass.
+    Pending,
     /// It never left, and may do so later: no connection.
     NotSent,
     /// It may or may not have happened.
@@ -53,10 +56,10 @@ pub(crate) enum Failure {
 /// How far a call has come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
-    /// Failed attempts that count, the present one included. Throttled ones do not count.
+    /// Failed attempts that count, the present one included. Those that were turned away do not count.
     pub(crate) attempts: u32,
-    /// Throttled attempts, the present one included.
-    pub(crate) throttled: u32,
+    /// Attempts that were turned away before execution, the present one included.
+    pub(crate) turned_away: u32,
     /// Time since the call began, without waiting for its turn.
     pub(crate) elapsed: Duration,
     /// Whether the clock was corrected for this call already.
@@ -73,7 +76,11 @@ pub(crate) fn decide(policy: &RetryPolicy, effect: Effect, failure: Failure, pro
         // Turned away before execution, so any call may come again. The rate budget spaces them; the pause is only
         // against a limit that we do not know of.
         (Failure::Throttled, _) => {
-            return (progress.elapsed < policy.throttle_total).then(|| backoff(progress.throttled));
+            return (progress.elapsed < policy.throttle_total).then(|| backoff(progress.turned_away));
+        }
+        // It was not done either, and how often one has to ask does not say how long the other operation takes.
+        (Failure::Pending, _) => {
+            return (progress.elapsed < policy.total).then(|| backoff(progress.turned_away));
         }
         (Failure::ClockSkew, _) => return (!progress.clock_corrected).then_some(Duration::ZERO),
         (Failure::NotSent, _) => true,
@@ -124,7 +131,7 @@ mod tests {
     const WRITE: Effect = Effect::Write;
 
     fn first() -> Progress {
-        Progress { attempts: 1, throttled: 1, elapsed: Duration::ZERO, clock_corrected: false }
+        Progress { attempts: 1, turned_away: 1, elapsed: Duration::ZERO, clock_corrected: false }
     }
 
     fn retried(effect: Effect, failure: Failure, progress: Progress) -> bool {
@@ -135,6 +142,7 @@ mod tests {
     fn the_table_of_what_is_repeated() {
         let table = [
             (Failure::Throttled, [true, true, true]),
+            (Failure::Pending, [true, true, true]),
             (Failure::NotSent, [true, true, true]),
             (Failure::Unknown, [true, true, false]),
             (Failure::Internal, [true, true, false]),
@@ -148,13 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn attempts_and_time_are_bounded_but_throttling_only_by_time() {
+    fn attempts_and_time_are_bounded_but_being_turned_away_only_by_time() {
         let late = Progress { elapsed: Duration::from_secs(100), ..first() };
-        let often = Progress { attempts: 5, throttled: 1000, ..first() };
+        let often = Progress { attempts: 5, turned_away: 1000, ..first() };
         assert!(!retried(READ, Failure::NotSent, often));
         assert!(!retried(READ, Failure::NotSent, late));
         assert!(retried(READ, Failure::Throttled, often));
         assert!(retried(READ, Failure::Throttled, late));
+        assert!(retried(WRITE, Failure::Pending, often));
+        assert!(!retried(WRITE, Failure::Pending, late));
         assert!(!retried(READ, Failure::Throttled, Progress { elapsed: Duration::from_secs(120), ..first() }));
     }
 

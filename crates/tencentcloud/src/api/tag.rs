@@ -231,6 +231,22 @@ row! {
     }
 }
 
+const ABSENT: [&str; 2] = ["ResourceNotFound.AttachedTagKeyNotFound", "ResourceNotFound.TagNonExist"];
+
+impl FailedResource {
+    /// Whether something else is under way on the resource, so that the call may come again.
+    #[must_use]
+    pub fn is_processing(&self) -> bool {
+        self.code == crate::error::RESOURCE_TAG_PROCESSING
+    }
+
+    /// Whether the resource does not carry the tag key, or the tag does not exist.
+    #[must_use]
+    pub fn is_tag_absent(&self) -> bool {
+        ABSENT.contains(&self.code.as_str())
+    }
+}
+
 /// Whether the service does not serve the call that failed: it does not know the action, or says that it does not
 /// support it. For calls that one can do without.
 #[must_use]
@@ -253,5 +269,5 @@ pub fn is_tag_duplicate(error: &Error) -> bool {
 /// Whether the service says that the resource does not carry the tag key, or that the tag does not exist.
 #[must_use]
 pub fn is_tag_absent(error: &Error) -> bool {
-    error.is(SERVICE, &["ResourceNotFound.AttachedTagKeyNotFound", "ResourceNotFound.TagNonExist"])
+    error.is(SERVICE, &ABSENT)
 }

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tencentcloud::{Action, Client, Error, ErrorKind, NotSent, Outcome, RetryPolicy, Unknown, cam, scf, sts};
+use tencentcloud::{Action, Client, Error, ErrorKind, NotSent, Outcome, RetryPolicy, Unknown, cam, scf, sts, tag};
 use tokio::net::TcpListener;
 
 use crate::support::{Reply, Server, quick_retries, recorded};
@@ -250,6 +250,31 @@ async fn every_kind_of_throttling_is_repeated_even_for_creates() {
         server.client().call(REGION, &create_function()).await.expect("done in the end");
         assert_eq!(server.requests().len(), 2, "{code}");
     }
+}
+
+#[tokio::test]
+async fn what_is_under_way_already_is_waited_for_even_by_creates() {
+    let server = Server::start(|number, _| match number {
+        0..5 => Reply::Refuse("ResourceUnavailable.Namespace"),
+        _ => Reply::Response(json!({})),
+    })
+    .await;
+    server.client().call(REGION, &create_function()).await.expect("done in the end");
+    assert_eq!(server.requests().len(), 6, "more often than a failure is repeated");
+    let server = Server::start(|number, _| match number {
+        0 => Reply::Refuse("FailedOperation.ResourceTagProcessing"),
+        _ => Reply::Response(json!({ "FailedResources": [] })),
+    })
+    .await;
+    server.client().call(None, &tag::UnTagResources::default()).await.expect("done in the end");
+    let mut config = server.config();
+    config.retry = RetryPolicy { total: Duration::ZERO, ..quick_retries() };
+    let server = Server::start(|_, _| Reply::Refuse("ResourceUnavailable.Namespace")).await;
+    config.endpoint = Some(server.url.clone());
+    let error = Client::new(config).call(REGION, &create_function()).await.expect_err("a refusal");
+    assert!(error.code() == Some("ResourceUnavailable.Namespace") && !error.outcome_unknown());
+    let (_, sent) = failed(&cam::GetRole::default(), || Reply::Refuse("ResourceUnavailable.Namespace")).await;
+    assert_eq!(sent, 1, "elsewhere the code means something else");
 }
 
 #[tokio::test]
