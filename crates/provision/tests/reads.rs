@@ -44,3 +44,40 @@ fn what_get_function_does_not_give_replaces_nothing() {
     cloud.set_faults(None);
     assert_eq!(changes(&project), [""; 0]);
 }
+
+/// What the Tag service says of a resource inside an answer that succeeds.
+fn failed_resource(code: &str) -> Json {
+    json!([{ "Resource": "qcs::scf:ap-beijing:uin/1:namespace/media/function/hook", "Code": code, "Message": "played" }])
+}
+
+#[test]
+fn a_tag_that_is_gone_already_is_removed() {
+    for tags in ["tags: {}", "tags: { app: other }"] {
+        let cloud = Cloud::start();
+        let project = applied(&cloud);
+        project.edit("tags: { app: hook }", "tags: { app: hook, one: a, two: b }");
+        project.run_here(&["apply", "--yes"], false).exits(0);
+        // The first attempt removes the tags and its answer is lost; whoever comes again finds them gone.
+        let absent = failed_resource("ResourceNotFound.AttachedTagKeyNotFound");
+        play(&cloud, vec![rewritten("UnTagResources", &[("FailedResources", absent)])]);
+        project.edit("tags: { app: hook, one: a, two: b }", tags);
+        project.run_here(&["apply", "--yes"], false).exits(0);
+        assert_eq!(changes(&project), [""; 0]);
+    }
+}
+
+#[test]
+fn tags_that_are_being_changed_already_are_changed_a_little_later() {
+    let cloud = Cloud::start();
+    let project = applied(&cloud);
+    let busy = failed_resource("FailedOperation.ResourceTagProcessing");
+    let twice = |action: &str| rewritten(action, &[("FailedResources", busy.clone())]).times(2);
+    play(&cloud, vec![twice("TagResources"), twice("UnTagResources")]);
+    project.edit("tags: { app: hook }", "tags: { kind: hook }");
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    assert_eq!(changes(&project), [""; 0]);
+    play(&cloud, vec![rewritten("TagResources", &[("FailedResources", failed_resource("LimitExceeded.TagValue"))])]);
+    project.edit("tags: { kind: hook }", "tags: { kind: other }");
+    let failed = project.run_here(&["apply", "--yes", "--format", "json"], false).exits(1).json();
+    assert_eq!(failed["stacks"][0]["outcomes"][0]["error"]["code"], "LimitExceeded.TagValue", "{failed}");
+}

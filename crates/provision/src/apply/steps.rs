@@ -1,14 +1,18 @@
 //! One step to one call. Thin: spelling is `wire`'s, what to do about a failure is `change`'s.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plan::resource::function::CodeSource;
 use plan::step::{PolicyRef, Step};
 use tencentcloud::{Error, cam, scf, tag};
 
+use super::wait::Pauses;
 use super::{Applier, Trouble};
 use crate::upload::Ready;
 use crate::wire;
+
+/// How long another operation on the tags of a resource is waited for. Nothing documents how long one takes.
+const TAGGING_LIMIT: Duration = Duration::from_secs(60);
 
 /// How a step failed.
 pub(super) enum StepError {
@@ -255,24 +259,49 @@ impl Applier<'_> {
     /// Sets tags, at most ten a call (facts CAM 5.1). A failed resource in a successful answer is a failure.
     async fn tag(&self, resource: String, tags: &plan::resource::tags::Tags) -> Result<(), StepError> {
         for part in wire::tag_tags(tags).chunks(10) {
-            let answer = self
-                .client
-                .call(None, &tag::TagResources { resource_list: vec![resource.clone()], tags: part.to_vec() })
-                .await?;
-            failed_resources(&answer.failed_resources)?;
+            let request = tag::TagResources { resource_list: vec![resource.clone()], tags: part.to_vec() };
+            let mut pauses = Pauses::for_at_most(TAGGING_LIMIT);
+            loop {
+                match self.client.call(None, &request).await?.failed_resources.first() {
+                    None => break,
+                    Some(failed) if failed.is_processing() && pauses.pause().await => {}
+                    Some(failed) => return Err(failed_resource(failed).into()),
+                }
+            }
         }
         Ok(())
     }
 
+    /// Removes tags, at most ten a call. One that is gone already is done.
     async fn untag(&self, resource: String, keys: &[String]) -> Result<(), StepError> {
         for part in keys.chunks(10) {
-            let answer = self
-                .client
-                .call(None, &tag::UnTagResources { resource_list: vec![resource.clone()], tag_keys: part.to_vec() })
-                .await?;
-            failed_resources(&answer.failed_resources)?;
+            let all_were_there = self.untag_at_once(&resource, part).await?;
+            if !all_were_there && part.len() > 1 {
+                // Nothing says what became of the others.
+                for key in part {
+                    self.untag_at_once(&resource, std::slice::from_ref(key)).await?;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Removes these tags by one call; false when the service says that one of them is not there.
+    async fn untag_at_once(&self, resource: &str, keys: &[String]) -> Result<bool, StepError> {
+        let request = tag::UnTagResources { resource_list: vec![resource.to_owned()], tag_keys: keys.to_vec() };
+        let mut pauses = Pauses::for_at_most(TAGGING_LIMIT);
+        loop {
+            let answer = match self.client.call(None, &request).await {
+                Err(error) if tag::is_tag_absent(&error) => return Ok(false),
+                answer => answer?,
+            };
+            match answer.failed_resources.first() {
+                None => return Ok(true),
+                Some(failed) if failed.is_tag_absent() => return Ok(false),
+                Some(failed) if failed.is_processing() && pauses.pause().await => {}
+                Some(failed) => return Err(failed_resource(failed).into()),
+            }
+        }
     }
 
     async fn function_step(&self, step: &Step, address: &plan::address::ResourceAddress) -> Result<(), StepError> {
@@ -406,14 +435,9 @@ fn done_if<T>(result: Result<T, Error>, absent: impl Fn(&Error) -> bool) -> Resu
     }
 }
 
-fn failed_resources(failed: &[tag::FailedResource]) -> Result<(), Trouble> {
-    match failed.first() {
-        None => Ok(()),
-        Some(first) => {
-            let mut trouble =
-                Trouble::failed(format!("the Tag service did not tag {}: {}", first.resource, first.message));
-            trouble.code = Some(first.code.clone());
-            Err(trouble)
-        }
-    }
+fn failed_resource(failed: &tag::FailedResource) -> Trouble {
+    let mut trouble =
+        Trouble::failed(format!("the Tag service did not change the tags of {}: {}", failed.resource, failed.message));
+    trouble.code = Some(failed.code.clone());
+    trouble
 }
