@@ -1,7 +1,10 @@
 //! Reads whole lists out of pages. The platform pages by offset, so a list that changes meanwhile shifts: rows come
-//! twice or not at all. A list counts as read only when its pages fit together, and is never quietly short.
+//! twice or not at all. A list counts as read only when its pages fit together, and is never quietly short. Lists that
+//! can be had in order of names are asked for so: by default some come by the time of the last change, and then every
+//! write moves rows between pages.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -10,7 +13,10 @@ use crate::client::Client;
 use crate::error::{CallName, Error, Unknown};
 
 /// How often a list is read before it counts as unstable.
-const READS: u32 = 3;
+const READS: u32 = 5;
+/// How long a list that changed while it was read is left alone before the second reading; doubled before each further
+/// one, for whoever is changing it is seldom done after one write.
+const FIRST_PAUSE: Duration = Duration::from_millis(40);
 /// More pages than any quota fills: a length beyond this is nonsense and not worth reading.
 const MOST_PAGES: u64 = 10_000;
 
@@ -38,12 +44,20 @@ pub(crate) async fn list<A: Paged, T>(
     request: &A,
     keep: impl Fn(A::Item) -> Option<T>,
 ) -> Result<Vec<T>, Error> {
-    for _ in 0..READS {
+    for reading in 0..READS {
+        pause_before(reading).await;
         if let Some(items) = read_once(client, region, request, &keep).await? {
             return Ok(items);
         }
     }
     Err(failed::<A>(region, Unknown::Unstable))
+}
+
+/// Waits before every reading but the first, which has number 0.
+async fn pause_before(reading: u32) {
+    if let Some(repetition) = reading.checked_sub(1) {
+        tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(repetition)).await;
+    }
 }
 
 fn failed<A: Action>(region: Option<&str>, why: Unknown) -> Error {
@@ -120,7 +134,8 @@ pub(crate) async fn list_tagged(
     client: &Client,
     request: &tag::GetResources,
 ) -> Result<Vec<tag::ResourceTagMapping>, Error> {
-    'reads: for _ in 0..READS {
+    'reads: for reading in 0..READS {
+        pause_before(reading).await;
         let mut items: Vec<tag::ResourceTagMapping> = Vec::new();
         let mut tokens = HashSet::new();
         let mut request = request.clone();
@@ -145,9 +160,12 @@ pub(crate) async fn list_tagged(
     Err(failed::<tag::GetResources>(None, Unknown::Unstable))
 }
 
-/// Lists by offset and limit.
+/// Lists by offset and limit, in order of a field where the definition has one that tells rows apart.
 macro_rules! by_offset {
-    ($request:ty, $item:ty, $size:literal, $rows:ident, $total:ident, |$row:ident| $key:expr, $convert:expr) => {
+    (
+        $request:ty, $item:ty, $size:literal, $rows:ident, $total:ident, |$row:ident| $key:expr, $convert:expr
+        $(, in order of $field:literal)?
+    ) => {
         impl Paged for $request {
             type Item = $item;
             const PAGE_SIZE: u64 = $size;
@@ -155,6 +173,12 @@ macro_rules! by_offset {
             fn set_range(&mut self, offset: u64, limit: u64) {
                 self.offset = Some($convert(offset));
                 self.limit = Some($convert(limit));
+                $(
+                    if self.orderby.is_none() {
+                        self.orderby = Some($field.to_owned());
+                        self.order = Some("ASC".to_owned());
+                    }
+                )?
             }
 
             fn rows(response: Self::Response) -> (Vec<$item>, Option<u64>) {
@@ -203,9 +227,19 @@ by_offset!(
     functions,
     total_count,
     |row| format!("{}/{}", row.namespace, row.function_name),
-    same
+    same,
+    in order of "FunctionName"
 );
-by_offset!(scf::ListNamespaces, scf::Namespace, 100, namespaces, total_count, |row| row.name.clone(), same);
+by_offset!(
+    scf::ListNamespaces,
+    scf::Namespace,
+    100,
+    namespaces,
+    total_count,
+    |row| row.name.clone(),
+    same,
+    in order of "Name"
+);
 by_offset!(
     scf::ListVersionByFunction,
     scf::FunctionVersion,

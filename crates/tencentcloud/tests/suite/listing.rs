@@ -1,5 +1,7 @@
 //! Whole lists: every row once, or an error.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tencentcloud::{ErrorKind, Unknown, cam, scf, tag};
 
@@ -57,6 +59,34 @@ async fn pages_that_are_counted_from_one_are_asked_for_so() {
     let roles = server.client().list(None, &cam::DescribeRoleList::default()).await.expect("a list");
     let ids: Vec<u64> = roles.iter().map(|role| role.role_id.parse().expect("a number")).collect();
     assert_eq!(ids, (0..450).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn lists_are_asked_for_in_order_of_names_unless_told_otherwise() {
+    let server = Server::start(|_, request| {
+        let namespaces = request.action() == "ListNamespaces";
+        let rows = if namespaces { "Namespaces" } else { "Functions" };
+        Reply::Response(json!({ rows: [], "TotalCount": 0 }))
+    })
+    .await;
+    let client = server.client();
+    client.list(REGION, &scf::ListFunctions::default()).await.expect("a list");
+    client.list(REGION, &scf::ListNamespaces::default()).await.expect("a list");
+    let latest = scf::ListFunctions { orderby: Some("ModTime".to_owned()), ..Default::default() };
+    client.list(REGION, &latest).await.expect("a list");
+    let asked: Vec<Value> = server.requests().iter().map(|r| r.json()).collect();
+    let order: Vec<_> = asked.iter().map(|a| (a["Orderby"].as_str(), a["Order"].as_str())).collect();
+    assert_eq!(order, [(Some("FunctionName"), Some("ASC")), (Some("Name"), Some("ASC")), (Some("ModTime"), None)]);
+}
+
+#[tokio::test]
+async fn a_list_that_changed_is_left_alone_for_a_while_before_it_is_read_again() {
+    let server =
+        Server::start(|number, request| page(request, if number < 6 { 150 + number as u64 } else { 160 })).await;
+    let started = Instant::now();
+    let rows = server.client().list(REGION, &scf::ListFunctions::default()).await.expect("a list");
+    assert_eq!(rows.len(), 160);
+    assert!(started.elapsed() >= Duration::from_millis(40 + 80 + 160), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
