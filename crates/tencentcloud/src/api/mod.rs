@@ -3,7 +3,8 @@
 //!
 //! Requests hold exactly the members of the official definition: required ones plain, the others `Option`, left out
 //! when `None`. Answers are read tolerantly (`lenient`), but lack none of the members without which they would say
-//! nothing. `Debug` of a request shows its name only, since any text in it may be a secret.
+//! nothing. They hold what somebody reads and no more: a member that nobody asks for, spelled in a new way, must not make
+//! an answer unreadable. `Debug` of a request shows its name only, since any text in it may be a secret.
 
 #![allow(
     missing_docs,
@@ -128,7 +129,7 @@ macro_rules! action {
 }
 
 /// Defines an object that requests and answers share: plain members (default when an answer lacks them), then
-/// optional ones.
+/// optional ones, then those that are only sent, which answers may spell as they like.
 macro_rules! object {
     (
         $(#[$meta:meta])*
@@ -136,7 +137,9 @@ macro_rules! object {
             $( $(#[$rm:meta])* $plain:ident: $rt:ty, )*
         } optional {
             $( $(#[$om:meta])* $optional:ident: $ot:ty, )*
-        }
+        } $( sent {
+            $( $(#[$sm:meta])* $sent:ident: $st:ty, )*
+        } )?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -156,6 +159,11 @@ macro_rules! object {
                 )]
                 pub $optional: Option<$ot>,
             )*
+            $( $(
+                $(#[$sm])*
+                #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+                pub $sent: Option<$st>,
+            )* )?
         }
 
         crate::api::read_as_object!($name);

@@ -99,6 +99,7 @@ object! {
         tag_key: String,
         tag_value: String,
     } optional {
+    } sent {
         category: String,
     }
 }
@@ -180,15 +181,13 @@ answer! {
 }
 
 row! {
-    /// A tag pair, and whether it may be deleted (1) or is attached (0).
+    /// A tag pair.
     #[derive(Debug)]
     TagWithDelete {
         tag_key: String,
         tag_value: String,
     } defaulted {
     } optional {
-        can_delete: u64,
-        category: String,
     }
 }
 

@@ -47,14 +47,14 @@ fn every_official_sample_is_readable() {
 fn a_function_is_read_from_any_spelling() {
     let function = read::<scf::GetFunction>(json!({
         "FunctionName": "f", "Status": "Active",
-        "MemorySize": "128", "Timeout": 3.0, "CodeSize": 1e3, "InitTimeout": null, "ErrNo": "-1",
+        "MemorySize": "128", "Timeout": 3.0, "InitTimeout": null,
         "Environment": { "Variables": null }, "Layers": null, "Tags": null, "Triggers": [
             { "Type": "timer", "TriggerName": "a", "Enable": 1 },
             { "Type": "timer", "TriggerName": "b", "Enable": "OPEN", "CustomArgument": null },
             { "Type": "mps", "TriggerName": null, "Enable": "0", "TriggerDesc": null },
             { "Type": "http", "Enable": false, "NewMember": { "a": [] } },
         ],
-        "InstallDependency": "FALSE", "DnsCache": true, "L5Enable": "TRUE", "TraceEnable": "",
+        "InstallDependency": "FALSE", "DnsCache": true, "TraceEnable": "",
         "VpcConfig": { "VpcId": "", "SubnetId": null }, "ProtocolParams": null,
         "PublicNetConfig": { "PublicNetStatus": "ENABLE", "EipConfig": { "EipStatus": "DISABLE", "EipAddress": null } },
         "SomethingNew": [1, 2, { "three": 4 }],
@@ -62,17 +62,39 @@ fn a_function_is_read_from_any_spelling() {
     .expect("a function");
     assert_eq!(function.memory_size, Some(128));
     assert_eq!(function.timeout, Some(3));
-    assert_eq!(function.code_size, Some(1000));
     assert_eq!(function.init_timeout, None);
-    assert_eq!(function.err_no, Some(-1));
     assert_eq!(function.environment.expect("an environment").variables, None);
     assert!(function.layers.is_empty() && function.tags.is_empty());
     let enabled: Vec<_> = function.triggers.iter().map(|trigger| trigger.enable.expect("a state").0).collect();
     assert_eq!(enabled, [true, true, false, false]);
     assert_eq!(function.install_dependency, Some(false.into()));
     assert_eq!(function.dns_cache, Some(true.into()));
-    assert_eq!(function.l5_enable, Some(true.into()));
     assert_eq!(function.trace_enable, Some(false.into()));
+}
+
+#[test]
+fn a_member_that_nobody_reads_may_say_anything() {
+    let odd = json!({ "odd": [{}] });
+    let function = read::<scf::GetFunction>(json!({
+        "FunctionName": "f", "Status": "Active", "ErrNo": odd, "CodeSize": "large", "AccessInfo": [], "ModTime": odd,
+        "Layers": [{ "LayerName": "l", "LayerVersion": 1, "CompatibleRuntimes": odd, "Tags": "none" }],
+        "Triggers": [{ "Type": "timer", "TriggerName": "t", "BoundResources": odd, "AddTime": odd }],
+        "ImageConfig": { "ImageUri": "u", "EntryPoint": odd },
+        "InstanceConcurrencyConfig": { "MaxConcurrency": 3, "SessionConfig": "none", "MixNodeConfig": odd },
+        "CfsConfig": { "CfsInsList": [{ "CfsId": "c", "IpAddress": odd }] },
+        "IntranetConfig": { "IpFixed": "ENABLE", "IpAddress": "10.0.0.7" },
+    }))
+    .expect("a function");
+    let concurrency = function.instance_concurrency_config.expect("it is given");
+    assert_eq!((concurrency.max_concurrency, concurrency.session_config), (Some(3), None));
+    let functions =
+        json!({ "TotalCount": 1, "Functions": [{ "FunctionName": "f", "Status": "Active", "ModTime": odd }] });
+    assert!(read::<scf::ListFunctions>(functions).is_ok());
+    let policies = json!({ "TotalNum": 1, "ServiceTypeList": odd, "List": [
+        { "PolicyId": 1, "PolicyName": "p", "DeactivedDetail": "none", "IsAttached": odd },
+    ] });
+    assert!(read::<cam::ListPolicies>(policies).is_ok());
+    assert!(read::<scf::CreateTrigger>(json!({ "TriggerInfo": odd })).is_ok());
 }
 
 #[test]

@@ -50,18 +50,12 @@ answer! {
 }
 
 row! {
-    /// An attached policy; type `User` or `QCS`.
+    /// An attached policy.
     #[derive(Debug)]
     AttachedPolicyOfRole {
         policy_id: u64,
         policy_name: String,
     } defaulted {
-        deactived_detail: Vec<String>,
     } optional {
-        add_time: String,
-        policy_type: String,
-        create_mode: u64,
-        deactived: u64,
-        description: String,
     }
 }

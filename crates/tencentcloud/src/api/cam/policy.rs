@@ -70,7 +70,6 @@ answer! {
     ListPoliciesAnswer {
         list: Vec<StrategyInfo>,
     } defaulted {
-        service_type_list: Vec<String>,
     } optional {
         total_num: u64,
     }
@@ -86,11 +85,6 @@ answer! {
         tags: Vec<Tag>,
     } optional {
         description: String,
-        r#type: u64,
-        add_time: String,
-        update_time: String,
-        preset_alias: String,
-        is_service_linked_role_policy: u64,
     }
 }
 
@@ -126,28 +120,15 @@ answer! {
 }
 
 row! {
-    /// A row of [`ListPolicies`]; type 1 custom, 2 preset.
+    /// A row of [`ListPolicies`].
     #[derive(Debug)]
     StrategyInfo {
         policy_id: u64,
         policy_name: String,
     } defaulted {
-        deactived_detail: Vec<String>,
         tags: Vec<Tag>,
     } optional {
-        add_time: String,
-        r#type: u64,
         description: String,
-        create_mode: u64,
-        attachments: u64,
-        service_type: String,
-        is_attached: u64,
-        deactived: u64,
-        is_service_linked_policy: u64,
-        attach_entity_count: u64,
-        attach_entity_boundary_count: u64,
-        update_time: String,
-        permission_level: String,
     }
 }
 

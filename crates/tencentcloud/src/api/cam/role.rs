@@ -146,12 +146,7 @@ row! {
         tags: Vec<Tag>,
     } optional {
         description: String,
-        add_time: String,
-        update_time: String,
         console_login: u64,
-        role_type: String,
         session_duration: u64,
-        deletion_task_id: String,
-        role_arn: String,
     }
 }

@@ -168,11 +168,12 @@ object! {
         image_uri: String,
     } optional {
         registry_id: String,
-        entry_point: String,
         command: String,
         args: String,
         container_image_accelerate: bool,
         image_port: i64,
+    } sent {
+        entry_point: String,
     }
 }
 
@@ -273,6 +274,7 @@ object! {
         local_mount_dir: String,
         remote_mount_dir: String,
     } optional {
+    } sent {
         ip_address: String,
         mount_vpc_id: String,
         mount_subnet_id: String,
@@ -315,6 +317,7 @@ object! {
     } optional {
         dynamic_enabled: String,
         max_concurrency: u64,
+    } sent {
         instance_isolation_enabled: String,
         r#type: String,
         mix_node_config: Vec<MixNodeConfig>,
@@ -369,39 +372,22 @@ answer! {
         layers: Vec<LayerVersionInfo>,
         status_reasons: Vec<StatusReason>,
     } optional {
-        mod_time: String,
-        code_info: String,
         description: String,
         handler: String,
-        code_size: u64,
         timeout: u64,
-        function_version: String,
         memory_size: u64,
         runtime: String,
         vpc_config: VpcConfig,
-        use_gpu: Flag,
         environment: Environment,
-        code_result: String,
-        code_error: String,
-        err_no: i64,
-        namespace: String,
         role: String,
         install_dependency: Flag,
         status_desc: String,
         cls_logset_id: String,
         cls_topic_id: String,
-        function_id: String,
-        eip_config: EipOutConfig,
-        access_info: AccessInfo,
         r#type: String,
-        l5_enable: Flag,
         dead_letter_config: DeadLetterConfig,
-        add_time: String,
         public_net_config: PublicNetConfigOut,
-        ons_enable: Flag,
         cfs_config: CfsConfig,
-        available_status: String,
-        qualifier: String,
         init_timeout: u64,
         async_run_enable: Flag,
         trace_enable: Flag,
@@ -440,23 +426,12 @@ row! {
     #[derive(Debug)]
     Function {
         function_name: String,
-        status: String,
     } defaulted {
         namespace: String,
         tags: Vec<Tag>,
-        status_reasons: Vec<StatusReason>,
     } optional {
-        mod_time: String,
-        add_time: String,
-        runtime: String,
-        function_id: String,
-        status_desc: String,
         description: String,
-        r#type: String,
-        total_provisioned_concurrency_mem: u64,
         reserved_concurrency_mem: u64,
-        async_run_enable: Flag,
-        trace_enable: Flag,
     }
 }
 
@@ -472,42 +447,13 @@ row! {
 }
 
 row! {
-    /// The older form of the fixed address.
-    #[derive(Debug)]
-    EipOutConfig {
-    } defaulted {
-        eips: Vec<String>,
-    } optional {
-        eip_fixed: Flag,
-    }
-}
-
-row! {
-    /// Addresses of a function.
-    #[derive(Debug)]
-    AccessInfo {
-    } defaulted {
-    } optional {
-        host: String,
-        vip: String,
-    }
-}
-
-row! {
     /// A layer as the service shows it.
     #[derive(Debug)]
     LayerVersionInfo {
         layer_version: u64,
         layer_name: String,
     } defaulted {
-        compatible_runtimes: Vec<String>,
-        tags: Vec<Tag>,
     } optional {
-        add_time: String,
-        description: String,
-        license_info: String,
-        status: String,
-        stamp: String,
     }
 }
 
@@ -527,7 +473,6 @@ row! {
     #[derive(Debug)]
     EipConfigOut {
     } defaulted {
-        eip_address: Vec<String>,
     } optional {
         eip_status: Switch,
     }
@@ -538,7 +483,6 @@ row! {
     #[derive(Debug)]
     IntranetConfigOut {
     } defaulted {
-        ip_address: Vec<String>,
     } optional {
         ip_fixed: Switch,
     }

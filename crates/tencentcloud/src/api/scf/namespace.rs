@@ -141,10 +141,7 @@ row! {
         name: String,
     } defaulted {
     } optional {
-        mod_time: String,
-        add_time: String,
         description: String,
-        r#type: String,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::api::{Done, action, answer, opaque_debug, row};
 
 action! {
     /// Creates a trigger. Always send `Qualifier` and `Enable`: sources disagree on their defaults.
-    CreateTrigger: Write -> CreateTriggerAnswer {
+    CreateTrigger: Write -> Done {
         function_name: String,
         trigger_name: String,
         r#type: String,
@@ -78,16 +78,6 @@ action! {
 }
 
 answer! {
-    /// The trigger that was made.
-    #[derive(Debug)]
-    CreateTriggerAnswer {
-        trigger_info: Trigger,
-    } defaulted {
-    } optional {
-    }
-}
-
-answer! {
     /// One page of triggers.
     #[derive(Debug)]
     ListTriggersAnswer {
@@ -99,7 +89,7 @@ answer! {
 }
 
 row! {
-    /// A trigger as [`crate::scf::GetFunction`], [`ListTriggers`] and [`CreateTrigger`] show it. `Debug` hides it: its
+    /// A trigger as [`crate::scf::GetFunction`] and [`ListTriggers`] show it. `Debug` hides it: its
     /// argument and description may hold secrets.
     Trigger {
         r#type: String,
@@ -112,13 +102,8 @@ row! {
         enable: Enabled,
         custom_argument: String,
         description: String,
-        add_time: String,
-        mod_time: String,
-        available_status: String,
         resource_id: String,
         bind_status: String,
-        trigger_attribute: String,
-        bound_resources: String,
     }
 }
 
