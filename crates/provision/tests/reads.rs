@@ -81,3 +81,19 @@ fn tags_that_are_being_changed_already_are_changed_a_little_later() {
     let failed = project.run_here(&["apply", "--yes", "--format", "json"], false).exits(1).json();
     assert_eq!(failed["stacks"][0]["outcomes"][0]["error"]["code"], "LimitExceeded.TagValue", "{failed}");
 }
+
+#[test]
+fn a_reservation_of_nothing_is_taken_away_when_it_is_no_longer_declared() {
+    let cloud = Cloud::start();
+    let project = applied(&cloud);
+    let asked = |cloud: &Cloud| cloud.calls().iter().filter(|(a, _)| a == "GetReservedConcurrencyConfig").count();
+    assert_eq!(asked(&cloud), 0, "without a reservation there is nothing to ask");
+    project.edit("memory: 128", "memory: 128\n    reserved_concurrency: 0");
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    project.edit("\n    reserved_concurrency: 0", "");
+    assert_eq!(changes(&project), ["update function.hook"]);
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    let before = asked(&cloud);
+    assert_eq!(changes(&project), [""; 0]);
+    assert_eq!(asked(&cloud), before);
+}

@@ -156,7 +156,8 @@ async fn functions(
         let key = resource.map_or(key, |f| f.key.clone());
         let function = resource.map(|f| &f.function);
         let ask = Ask {
-            reserved: function.is_some_and(|f| f.reserved_concurrency.is_some()) || reserved.is_some_and(|r| r > 0),
+            // In the list, too, `null` is none and 0 a value: no new runs (facts SCF 2.7).
+            reserved: function.is_some_and(|f| f.reserved_concurrency.is_some()) || reserved.is_some(),
             asynchronous: function.is_some_and(|f| f.asynchronous.is_some()),
         };
         function_at_rest(client, &key, ask).await.map(|found| (key, found.map(Box::new)))
