@@ -90,6 +90,8 @@ pub struct ObservedRole {
     pub id: String,
     /// What it is; tags are all tags, the mark's included.
     pub role: Role,
+    /// Each attached policy by name and id, where ids were read. Names of presets may be those of custom policies, too.
+    pub attached: Vec<(String, u64)>,
 }
 
 /// A namespace in the cloud.

@@ -217,6 +217,7 @@ mod tests {
                 console_login: None,
                 tags: [].into(),
             },
+            attached: Vec::new(),
         });
         Observed { roles: [("r".to_owned(), role)].into(), ..Observed::default() }
     }

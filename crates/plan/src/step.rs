@@ -16,6 +16,13 @@ pub enum PolicyRef {
     Preset(String),
     /// Attached by id: one of the account, observed or made earlier in the same apply.
     Custom(String),
+    /// Whatever is attached to a role under this id.
+    Attached {
+        /// Its name, for order and for people.
+        name: String,
+        /// Its id.
+        id: u64,
+    },
 }
 
 impl PolicyRef {
@@ -23,7 +30,7 @@ impl PolicyRef {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Preset(name) | Self::Custom(name) => name,
+            Self::Preset(name) | Self::Custom(name) | Self::Attached { name, .. } => name,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use localcloud::{Effect, Faults, Rule};
 use serde_json::{Value as Json, json};
 use support::{Cloud, MANIFEST, Project};
+use tencentcloud::cam;
 
 /// Every answer of an action, with these members written over.
 fn rewritten(action: &str, set: &[(&str, Json)]) -> Rule {
@@ -96,4 +97,29 @@ fn a_reservation_of_nothing_is_taken_away_when_it_is_no_longer_declared() {
     let before = asked(&cloud);
     assert_eq!(changes(&project), [""; 0]);
     assert_eq!(asked(&cloud), before);
+}
+
+#[test]
+fn a_policy_of_others_is_detached_from_our_role_and_stays() {
+    let cloud = Cloud::start();
+    let project = applied(&cloud);
+    let theirs = cloud.call(&cam::CreatePolicy {
+        policy_name: "theirs".to_owned(),
+        policy_document: json!({ "version": "2.0", "statement": [
+            { "effect": "allow", "action": ["scf:Invoke"], "resource": ["*"] },
+        ] })
+        .to_string(),
+        ..Default::default()
+    });
+    let attach = |role: &str| {
+        let (policy_id, attach_role_name) = (Some(theirs.policy_id), Some(role.to_owned()));
+        cloud.call(&cam::AttachRolePolicy { policy_id, attach_role_name, ..Default::default() });
+    };
+    attach("worker");
+    assert_eq!(changes(&project), ["update role.worker"]);
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    assert_eq!(changes(&project), [""; 0]);
+    attach("worker");
+    project.run_here(&["destroy", "--yes"], false).exits(0);
+    assert_eq!(cloud.roles_and_policies().1, ["theirs"]);
 }

@@ -111,6 +111,16 @@ fn reference(name: &str, custom: &BTreeSet<String>) -> PolicyRef {
     if custom.contains(name) { PolicyRef::Custom(name.to_owned()) } else { PolicyRef::Preset(name.to_owned()) }
 }
 
+/// Detaches what is attached under a name, by its id: it may be a custom policy that somebody else made. Where ids were
+/// not read, the name must do.
+fn detach(role: &str, observed: &ObservedRole, name: &str, custom: &BTreeSet<String>) -> Vec<Step> {
+    let step = |policy| Step::DetachRolePolicy { role: role.to_owned(), policy };
+    let attached = observed.attached.iter().filter(|(attached, _)| attached == name);
+    let by_id: Vec<Step> =
+        attached.map(|(name, id)| step(PolicyRef::Attached { name: name.clone(), id: *id })).collect();
+    if by_id.is_empty() { vec![step(reference(name, custom))] } else { by_id }
+}
+
 fn own(
     context: Context<'_>,
     desired: &RoleResource,
@@ -171,11 +181,7 @@ fn own(
     }
     steps.extend(own.policies.difference(&observed.role.policies).map(attach));
     steps.extend(
-        observed
-            .role
-            .policies
-            .difference(&own.policies)
-            .map(|p| Step::DetachRolePolicy { role: name.clone(), policy: reference(p, custom) }),
+        observed.role.policies.difference(&own.policies).flat_map(|policy| detach(&name, observed, policy, custom)),
     );
     let (set, remove) = tag_changes(&all_tags, &observed.role.tags, context.ignore_tags);
     if !set.is_empty() {
@@ -205,12 +211,7 @@ pub fn undeclared_role(
     }
     let mut decision = Decision::new(Action::Delete, Cause::Manifest, going.reason);
     // Whether attached policies block a deletion is not documented; detaching first is safe either way.
-    decision.steps = observed
-        .role
-        .policies
-        .iter()
-        .map(|p| Step::DetachRolePolicy { role: name.to_owned(), policy: reference(p, custom) })
-        .collect();
+    decision.steps = observed.role.policies.iter().flat_map(|policy| detach(name, observed, policy, custom)).collect();
     decision.steps.push(Step::DeleteRole { name: name.to_owned() });
     Some((going.address, decision, going.origin))
 }

@@ -205,7 +205,7 @@ impl View {
             console_login: read.switch("console_login"),
             tags: tags(object, &read),
         };
-        ObservedRole { id: String::new(), role }
+        ObservedRole { id: String::new(), role, attached: Vec::new() }
     }
 
     fn namespaces(&mut self, picture: &Picture) {

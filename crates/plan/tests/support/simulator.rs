@@ -92,7 +92,10 @@ impl Cloud {
         }
         for (name, role) in &self.roles {
             if observed.roles.contains_key(name) || owned(&role.tags) {
-                observed.roles.insert(name.clone(), Some(ObservedRole { id: name.clone(), role: role.clone() }));
+                let id = |policy: &String| self.policies.get(policy).map_or(1, |(id, _)| *id);
+                let attached = role.policies.iter().map(|p| (p.clone(), id(p))).collect();
+                let present = ObservedRole { id: name.clone(), role: role.clone(), attached };
+                observed.roles.insert(name.clone(), Some(present));
             }
         }
         for declared in &stack.namespaces {
@@ -251,6 +254,14 @@ impl Cloud {
                 Ok(())
             }
             Step::DetachRolePolicy { role, policy } => {
+                // By name only presets are found.
+                let own = self.policies.get(policy.name()).map_or(1, |(id, _)| *id);
+                let found = match policy {
+                    PolicyRef::Preset(name) => !self.policies.contains_key(name),
+                    PolicyRef::Custom(_) => true,
+                    PolicyRef::Attached { id, .. } => *id == own,
+                };
+                absent(!found, "no such policy")?;
                 self.role(role)?.policies.remove(policy.name());
                 Ok(())
             }

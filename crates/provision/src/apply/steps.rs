@@ -188,17 +188,14 @@ impl Applier<'_> {
             }
             Step::DetachRolePolicy { role, policy } => {
                 let (policy_id, policy_name) = self.policy_reference(policy).await?;
-                client
-                    .call(
-                        None,
-                        &cam::DetachRolePolicy {
-                            policy_id,
-                            policy_name,
-                            detach_role_name: Some(role.clone()),
-                            ..Default::default()
-                        },
-                    )
-                    .await?;
+                let request = cam::DetachRolePolicy {
+                    policy_id,
+                    policy_name,
+                    detach_role_name: Some(role.clone()),
+                    ..Default::default()
+                };
+                // A policy that is gone is attached to nothing.
+                return done_if(client.call(None, &request).await, cam::is_policy_absent);
             }
             Step::DeleteRole { name } => {
                 return done_if(
@@ -214,6 +211,7 @@ impl Applier<'_> {
     async fn policy_reference(&self, policy: &PolicyRef) -> Result<(Option<u64>, Option<String>), Trouble> {
         match policy {
             PolicyRef::Preset(name) => Ok((None, Some(name.clone()))),
+            PolicyRef::Attached { id, .. } => Ok((Some(*id), None)),
             PolicyRef::Custom(name) => match self.policy_ids.lock().await.get(name) {
                 Some(id) => Ok((Some(*id), None)),
                 None => Err(Trouble::failed(format!("the policy `{name}` has no id: it was not made"))),

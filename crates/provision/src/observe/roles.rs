@@ -1,6 +1,6 @@
 //! Roles and policies: what the manifest names, and what carries the stack's tag.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use plan::desired::{RoleKind, Stack};
@@ -46,17 +46,18 @@ async fn read_role(client: &Client, name: &str, attachments: bool) -> Result<Opt
         Err(error) if cam::is_role_absent(&error) => return Ok(None),
         Err(error) => return Err(failed(format!("read role `{name}`"), Some(&format!("role.{name}")))(error)),
     };
-    let attached = if attachments { attached(client, name).await? } else { BTreeSet::new() };
+    let attached = if attachments { attached(client, name).await? } else { Vec::new() };
     Ok(Some(wire::role(&info, attached)))
 }
 
-async fn attached(client: &Client, role: &str) -> Result<BTreeSet<String>, CommandError> {
+/// Name and id of each policy that is attached to a role.
+async fn attached(client: &Client, role: &str) -> Result<Vec<(String, u64)>, CommandError> {
     let request = cam::ListAttachedRolePolicies { role_name: Some(role.to_owned()), ..Default::default() };
     let rows = client
         .list(None, &request)
         .await
         .map_err(failed(format!("list the policies of role `{role}`"), Some(&format!("role.{role}"))))?;
-    Ok(rows.into_iter().map(|r| r.policy_name).collect())
+    Ok(rows.into_iter().map(|r| (r.policy_name, r.policy_id)).collect())
 }
 
 /// One role, with its attachments.

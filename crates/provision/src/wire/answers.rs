@@ -1,6 +1,6 @@
 //! Answers of the API to observed state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plan::mark;
@@ -236,18 +236,19 @@ pub(crate) fn namespace(namespace: &scf::Namespace) -> ObservedNamespace {
     ObservedNamespace { namespace: Namespace { description }, mark }
 }
 
-/// A role in normal form with what is attached to it.
-pub(crate) fn role(info: &cam::RoleInfo, policies: BTreeSet<String>) -> ObservedRole {
+/// A role in normal form with what is attached to it, by name and id.
+pub(crate) fn role(info: &cam::RoleInfo, attached: Vec<(String, u64)>) -> ObservedRole {
     ObservedRole {
         id: info.role_id.clone(),
         role: Role {
             description: info.description.clone().unwrap_or_default(),
             trust: Document::from_text(&info.policy_document),
-            policies,
+            policies: attached.iter().map(|(name, _)| name.clone()).collect(),
             session_duration: info.session_duration,
             console_login: info.console_login.map(|c| c == 1),
             tags: cam_tags(&info.tags),
         },
+        attached,
     }
 }
 
