@@ -120,7 +120,8 @@ fn a_difference_beside_what_is_not_given_shows_and_has_its_cause() {
     for plan in [cloud.plan(&stack()), from_snapshot(&cloud)] {
         assert_eq!(plan.changes.len(), 3);
         for change in &plan.changes {
-            let paths: Vec<&str> = change.attributes.iter().map(|a| a.path.as_str()).collect();
+            let attributes = change.attributes();
+            let paths: Vec<&str> = attributes.iter().map(|a| &*a.path).collect();
             assert_eq!((change.action, paths), (Action::Update, vec!["memory"]), "{}", change.address);
         }
     }
@@ -136,7 +137,8 @@ fn a_speaker_of_websocket_that_is_not_named_as_one_keeps_its_idle_timeout_compar
     }
     let plan = cloud.plan(&stack());
     let change = plan.changes.first().expect("a change");
-    let paths: Vec<&str> = change.attributes.iter().map(|a| a.path.as_str()).collect();
+    let attributes = change.attributes();
+    let paths: Vec<&str> = attributes.iter().map(|a| &*a.path).collect();
     assert_eq!((plan.changes.len(), change.action, paths), (1, Action::Update, vec!["websocket.idle_timeout"]));
 }
 
@@ -145,7 +147,7 @@ fn an_image_that_is_not_given_is_the_one_that_the_mark_names() {
     let mut cloud = answered(&[]);
     let planned = |cloud: &Cloud| -> Vec<String> {
         let plan = cloud.plan(&stack());
-        plan.changes.iter().flat_map(|c| &c.attributes).map(|a| a.path.clone()).collect()
+        plan.changes.iter().flat_map(|c| c.attributes().into_owned()).map(|a| a.path.into_owned()).collect()
     };
     assert_eq!(planned(&cloud), Vec::<String>::new());
     for present in cloud.functions.values_mut() {
