@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Claim, ENOUGH, GUARD, RENEW, Seen, TURN, turn_of, turn_value};
+use super::{Before, Claim, ENOUGH, GUARD, RENEW, Seen, TURN, trace, turn_of, turn_value};
 
 /// How often a list is read that does not show what was written before, and how long apart.
 const LAGGING_READS: u32 = 5;
@@ -69,6 +69,8 @@ enum Stage {
     Ask(i64),
     /// Somebody has that turn: who?
     Look(i64),
+    /// The stack is ours: what did others leave behind?
+    Recall,
     /// Delete these, then go on.
     Delete(Vec<String>, Box<Stage>),
     /// Are we still named?
@@ -90,6 +92,16 @@ pub struct Lease {
     /// Seconds wanted: fewer to start with than to keep.
     wanted: i64,
     superseded: Vec<Claim>,
+    /// What the values said before the plan was made; `None` when nobody could tell.
+    before: Option<Before>,
+    /// Whether somebody else may have written since.
+    disturbed: bool,
+    /// Whether that is known, for the turns that are held without a gap.
+    recalled: bool,
+    /// The values, as they were when the lease was taken.
+    left: Vec<String>,
+    /// Whether the caller was told that the stack is its own, and may have written.
+    was_held: bool,
     pause: Option<Duration>,
     waits: u32,
     lagging: u32,
@@ -97,9 +109,9 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// A lease that is still to be taken.
+    /// A lease that is still to be taken, for a plan that was made after `before`.
     #[must_use]
-    pub fn new(me: Claim, breaks: Option<Break>) -> Self {
+    pub fn new(me: Claim, breaks: Option<Break>, before: Option<Before>) -> Self {
         Self {
             me,
             breaks,
@@ -108,6 +120,11 @@ impl Lease {
             outdated: Vec::new(),
             wanted: ENOUGH,
             superseded: Vec::new(),
+            before,
+            disturbed: false,
+            recalled: false,
+            left: Vec::new(),
+            was_held: false,
             pause: None,
             waits: 0,
             lagging: 0,
@@ -125,6 +142,32 @@ impl Lease {
     #[must_use]
     pub fn superseded(&self) -> &[Claim] {
         &self.superseded
+    }
+
+    /// Whether somebody else may have written to the stack since the plan was begun: it has to be made again.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        self.disturbed || !self.superseded.is_empty()
+    }
+
+    /// Everybody's values as they were when the lease was taken, as far as they could be had.
+    #[must_use]
+    pub fn left(&self) -> &[String] {
+        &self.left
+    }
+
+    /// Whether the turn is won, and only the traces of others are still asked for.
+    #[must_use]
+    pub fn is_recalling(&self) -> bool {
+        self.stage == Stage::Recall
+    }
+
+    /// The traces of others cannot be had in time: somebody may have left one.
+    pub fn unrecalled(&mut self, now: i64) {
+        if self.is_recalling() {
+            (self.disturbed, self.recalled) = (true, true);
+            self.stage = self.go_on(now);
+        }
     }
 
     /// Until when the stack is ours, in seconds since 1970; `now` when it is not.
@@ -200,12 +243,15 @@ impl Lease {
                     }
                 }
                 Stage::Ask(end) => return Next::Call(Call::Create(turn_value(&self.me.stack, *end))),
-                Stage::Look(_) | Stage::Check => return Next::Call(Call::List),
+                Stage::Look(_) | Stage::Check | Stage::Recall => return Next::Call(Call::List),
                 Stage::Delete(values, then) => match values.last() {
                     Some(value) => return Next::Call(Call::Delete(value.clone())),
                     None => self.stage = (**then).clone(),
                 },
-                Stage::Held => return Next::Held,
+                Stage::Held => {
+                    self.was_held = true;
+                    return Next::Held;
+                }
                 Stage::Lost(to) => return Next::Lost(to.clone()),
             }
         }
@@ -220,7 +266,12 @@ impl Lease {
                 self.held.insert(end);
                 self.go_on(now)
             }
-            (Stage::Ask(end), Answer::Exists) => Stage::Look(end),
+            (Stage::Ask(end), Answer::Exists) => {
+                // Whoever has it, or had it, may have written.
+                self.disturbed |= self.wanted == ENOUGH;
+                Stage::Look(end)
+            }
+            (Stage::Recall, Answer::Listed(values)) => self.recall(values, now),
             (Stage::Look(end), Answer::Listed(values)) => self.look(end, values, now, gone),
             (Stage::Check, Answer::Listed(values)) => self.check(values, now, gone),
             (Stage::Delete(mut values, then), _) => {
@@ -231,13 +282,26 @@ impl Lease {
         };
     }
 
-    /// What has to be deleted to give it back, in this order: all of the first list before any of the second, for
-    /// a turn without a claim belongs to nobody and is taken over at once.
+    /// The ending that is left before anything is given back, by whoever may have written: others may have planned
+    /// meanwhile.
     #[must_use]
-    pub fn given_back(&self) -> [Vec<String>; 2] {
+    pub fn ending(&self, now: i64) -> Option<Call> {
+        self.was_held.then(|| Call::Create(trace::ending(&self.me.stack, &self.me.id, now)))
+    }
+
+    /// What has to be deleted to give it back, in this order: all of the first list before any of the second, for
+    /// a turn without a claim belongs to nobody and is taken over at once. Where the ending could not be made, the claim
+    /// stays in its place and ends by itself.
+    #[must_use]
+    pub fn given_back(&self, ending_left: bool) -> [Vec<String>; 2] {
         let turns = self.held.iter().map(|end| turn_value(&self.me.stack, *end)).collect();
         let mut claims = self.outdated.clone();
-        claims.push(self.me.value());
+        if ending_left {
+            claims.extend(trace::endings(&self.me.stack, &self.me.id, &self.left));
+        }
+        if ending_left || !self.was_held {
+            claims.push(self.me.value());
+        }
         [turns, claims]
     }
 
@@ -255,8 +319,12 @@ impl Lease {
         let taking = self.wanted == ENOUGH;
         match self.until(now) - now {
             ..=0 if !taking => return Stage::Lost(None),
-            left if left <= self.wanted => return Stage::Turn,
-            _ if taking => return Stage::Held,
+            left if left <= self.wanted => {
+                // After a gap others may have come and gone once more.
+                self.recalled &= left > 0;
+                return Stage::Turn;
+            }
+            _ if taking => return if self.recalled { Stage::Held } else { Stage::Recall },
             _ => {}
         }
         let over: Vec<i64> = self.held.iter().copied().filter(|end| *end < now).collect();
@@ -312,6 +380,23 @@ impl Lease {
             return Stage::Look(end);
         }
         Stage::Lost(Some(first.clone()))
+    }
+
+    /// The traces of others, compared with those that were there before the plan was made. A list without our own claim
+    /// may lack theirs too.
+    fn recall(&mut self, values: &[String], now: i64) -> Stage {
+        if !Seen::of(&self.me.stack, values).claims.iter().any(|c| c.id == self.me.id) {
+            self.lagging += 1;
+            if self.lagging < LAGGING_READS {
+                self.pause = Some(LAG);
+                return Stage::Recall;
+            }
+            self.disturbed = true;
+        }
+        self.disturbed |= self.before.as_ref().is_none_or(|before| before.is_older(&self.me, values));
+        self.left = values.to_vec();
+        self.recalled = true;
+        self.go_on(now)
     }
 
     /// While it is held: a claim that is not there any more was deleted by somebody who broke the lease.

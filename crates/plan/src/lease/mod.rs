@@ -6,16 +6,19 @@
 //!   so that nothing is stuck for longer than two of them.
 //! - A **claim**, `STACK/UNTIL/ID/SINCE/PROCESS/WHO`, is created before the first turn is asked for and deleted after
 //!   the last one is. So whoever has a turn is named by a claim that lasts at least as long.
+//! - An **ending**, `STACK/ended/ID/AT`, is left by whoever gives a stack back. Who planned before it was there plans again.
 //!
 //! This module spells and reads the values; [`Lease`] says which call comes next. Sending, waiting and the clock are
 //! left to the caller. What the lease does not promise: it avoids races, while the pins of a plan decide whether a
 //! write is right.
 
 mod machine;
+mod trace;
 
 use std::collections::BTreeSet;
 
 pub use machine::{Answer, Break, Call, Lease, Next};
+pub use trace::Before;
 
 /// The tag key whose values are turns and claims, of every stack of the account.
 pub const KEY: &str = "provision-lease";
@@ -29,6 +32,8 @@ const ENOUGH: i64 = 8;
 const RENEW: i64 = 12;
 /// Seconds after its end at which a value of any stack is rubbish.
 const RUBBISH: i64 = 600;
+/// Seconds after which a plan is made again under the lease, whatever the values say: traces last longer.
+pub const OLD: i64 = RUBBISH / 2;
 /// Most characters of WHO: with the other parts a value stays below the 255 that the service takes (facts CAM 5.1).
 const MOST_WHO: usize = 120;
 
@@ -100,6 +105,7 @@ fn turn_value(stack: &str, end: i64) -> String {
 enum Value {
     Turn { stack: String, end: i64 },
     Claim(Claim),
+    Ended { stack: String, id: String, at: i64 },
 }
 
 impl Value {
@@ -109,6 +115,9 @@ impl Value {
         match parts.as_slice() {
             [stack, end] => Some(Self::Turn { stack: (*stack).to_owned(), end: end.parse().ok()? }),
             // An id is offered to people to copy into a command.
+            [stack, trace::ENDED, id, at] => {
+                Some(Self::Ended { stack: (*stack).to_owned(), id: (*id).to_owned(), at: at.parse().ok()? })
+            }
             [_, _, id, ..] if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric()) => None,
             [stack, until, id, since, process, who] => {
                 let (rest, started) = process.rsplit_once('.')?;
@@ -149,7 +158,7 @@ impl Seen {
             match value {
                 Value::Turn { stack: of, end } if of == stack => drop(seen.turns.insert(end)),
                 Value::Claim(claim) if claim.stack == stack => seen.claims.push(claim),
-                Value::Turn { .. } | Value::Claim(_) => {}
+                Value::Turn { .. } | Value::Claim(_) | Value::Ended { .. } => {}
             }
         }
         seen
@@ -180,6 +189,8 @@ pub fn rubbish(values: &[String], stack: &str, now: i64, gone: &dyn Fn(&Claim) -
         Some(Value::Turn { stack: of, end }) => end.saturating_add(if of == stack { TURN } else { RUBBISH }) < now,
         Some(Value::Claim(claim)) if claim.stack == stack => claim.until.saturating_add(TURN) < now || gone(&claim),
         Some(Value::Claim(claim)) => claim.until.saturating_add(RUBBISH) < now,
+        // That of the holder's own stack goes when the next one is there.
+        Some(Value::Ended { stack: of, at, .. }) => of != stack && at.saturating_add(RUBBISH) < now,
     };
     values.iter().filter(|v| is_rubbish(v)).cloned().collect()
 }
@@ -221,6 +232,10 @@ mod tests {
         assert!(rubbish(&strange, "hook", i64::MAX / 2, &|_| true).is_empty());
         let shell = "hook/1020/a$(b)/990/m.1.1/who".to_owned();
         assert_eq!(Seen::of("hook", &[shell]), Seen::default(), "an id is copied into commands");
+        let ending = trace::ending("hook", "abc123", 990);
+        assert_eq!(Seen::of("hook", std::slice::from_ref(&ending)), Seen::default(), "an ending holds nothing");
+        assert!(rubbish(std::slice::from_ref(&ending), "hook", i64::MAX / 2, &|_| true).is_empty());
+        assert_eq!(rubbish(std::slice::from_ref(&ending), "other", 2_000, &|_| false), [ending]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use plan::lease::{self, Answer, Break, Call, Claim, Lease, Next, Seen};
+use plan::lease::{self, Answer, Before, Break, Call, Claim, Lease, Next, Seen};
 use tencentcloud::{Client, Error, tag};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -26,7 +26,7 @@ const RENEWAL_LIMIT: Duration = Duration::from_secs(4);
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long an apply waits in the end for its lease to be given back: it ends by itself.
 const GIVING_BACK: Duration = Duration::from_secs(15);
-/// How long the first look at what others left behind may take: the lease is running already.
+/// How long a look at what others left behind may take: a plan waits for it, or the lease is running already.
 const LOOKING: Duration = Duration::from_secs(2);
 /// How long a renewal waits for each value that is over to be deleted; the next apply sweeps up what stays.
 const TIDYING: Duration = Duration::from_secs(1);
@@ -40,8 +40,8 @@ pub(crate) struct Leases {
     keepers: Vec<Keeper>,
     /// What people should know about how they were taken.
     pub(crate) notes: Vec<String>,
-    /// Whether a stack was taken over from somebody who may have written to it until just now.
-    pub(crate) superseded: bool,
+    /// Whether somebody else may have written to a stack since the plan was begun.
+    pub(crate) disturbed: bool,
 }
 
 /// One lease, and the task that keeps it.
@@ -89,6 +89,14 @@ enum Reached {
     Lost(Option<Claim>),
 }
 
+/// What the values say before a plan is made. `None` when that cannot be told, which is no reason to fail: the plan is
+/// made again then, under the lease.
+pub(crate) async fn before(client: &Client) -> Option<Before> {
+    let client = client.aside(CALL_LIMIT);
+    let values = tokio::time::timeout(LOOKING, list(&client)).await.ok()?.ok()?;
+    Some(Before::of(&values, client.service_time(), &holder::gone))
+}
+
 /// Takes the leases of all these stacks, or of none. Stacks whose lease is not to be had because the service does not
 /// know the calls go on without.
 pub(crate) async fn take(
@@ -96,18 +104,20 @@ pub(crate) async fn take(
     stacks: &[&str],
     who: &str,
     breaks: Option<&Break>,
+    before: Option<&Before>,
 ) -> Result<Leases, CommandError> {
     // Whatever is sent, and however many calls wait for their seats: a lease that is not renewed is lost.
     let client = &client.aside(CALL_LIMIT);
-    let taken = join_all(stacks.iter().map(|stack| take_one(client, stack, who, breaks.cloned()))).await;
+    let taken =
+        join_all(stacks.iter().map(|stack| take_one(client, stack, who, breaks.cloned(), before.cloned()))).await;
     let mut leases = Leases::default();
     let mut failed = None;
     for (stack, one) in stacks.iter().zip(taken) {
         match one {
-            Ok(Some((keeper, superseded))) => {
-                leases.keepers.push(keeper);
-                leases.superseded |= !superseded.is_empty();
-                leases.notes.extend(superseded.iter().map(|c| {
+            Ok(Some(taken)) => {
+                leases.keepers.push(taken.keeper);
+                leases.disturbed |= taken.disturbed;
+                leases.notes.extend(taken.superseded.iter().map(|c| {
                     format!(
                         "note: the lease of stack {stack} was left by {}, process {}; it is taken over",
                         c.who, c.process.pid
@@ -132,30 +142,38 @@ pub(crate) async fn take(
     }
 }
 
+/// A lease that was taken.
+struct Taken {
+    keeper: Keeper,
+    /// From whom it was taken over.
+    superseded: Vec<Claim>,
+    disturbed: bool,
+}
+
 async fn take_one(
     client: &Client,
     stack: &str,
     who: &str,
     breaks: Option<Break>,
-) -> Result<Option<(Keeper, Vec<Claim>)>, CommandError> {
+    before: Option<Before>,
+) -> Result<Option<Taken>, CommandError> {
     let id = random_id()?;
     let claim = Claim::new(stack, &id, client.service_time(), holder::this_process(), who);
     holder::began(&claim);
-    let mut lease = Lease::new(claim, breaks);
-    // What others left behind is looked for at the same time: it costs a call and no time.
-    let left = async { tokio::time::timeout(LOOKING, list(client)).await.unwrap_or_else(|_| Ok(Vec::new())) };
-    let (mut reached, listed) = tokio::join!(drive(client, &mut lease), left);
-    if let (Err(error), Ok(values)) = (&reached, &listed)
+    let mut lease = Lease::new(claim, breaks, before);
+    let mut reached = drive(client, &mut lease).await;
+    if let Err(error) = &reached
         && tag::is_full(error)
+        && let Ok(values) = list(client).await
     {
         // A key has so many values only where much was left behind.
-        sweep(client, lease::rubbish(values, stack, client.service_time(), &holder::gone)).await;
+        sweep(client, lease::rubbish(&values, stack, client.service_time(), &holder::gone)).await;
         reached = drive(client, &mut lease).await;
     }
     let failed = |source: Error| CommandError::Lease { stack: stack.to_owned(), source: Box::new(source) };
-    let (reached, values) = match (reached, listed) {
-        (Ok(reached), Ok(values)) => (reached, values),
-        (Err(error), _) | (_, Err(error)) => {
+    let reached = match reached {
+        Ok(reached) => reached,
+        Err(error) => {
             holder::ended(lease.claim());
             if error.outcome_unknown() || !lease.is_new() {
                 give_back(client, &lease).await.ok();
@@ -169,17 +187,17 @@ async fn take_one(
         return Err(CommandError::Held { stack: stack.to_owned(), by: other.map(Box::new) });
     }
     let now = client.service_time();
-    let superseded = lease.superseded().to_vec();
+    let (superseded, disturbed) = (lease.superseded().to_vec(), lease.is_disturbed());
     let hold = Arc::new(Hold {
         stack: stack.to_owned(),
         client: client.clone(),
         deadline: AtomicI64::new(lease.deadline(now)),
         taken: Mutex::new(None),
     });
-    let rubbish = lease::rubbish(&values, stack, now, &holder::gone);
+    let rubbish = lease::rubbish(lease.left(), stack, now, &holder::gone);
     let (quit, quits) = oneshot::channel();
     let task = tokio::spawn(keep(hold.clone(), lease, rubbish, quits));
-    Ok(Some((Keeper { hold, quit, task }, superseded)))
+    Ok(Some(Taken { keeper: Keeper { hold, quit, task }, superseded, disturbed }))
 }
 
 /// Keeps a lease until told to quit, or until it is lost. What others left behind is swept up last, so that a run that
@@ -258,9 +276,14 @@ impl Leases {
     }
 }
 
-/// Deletes the turns, then the claims.
+/// Leaves an ending, then deletes the turns, then the claims. One that cannot be made is no failure: the claim stays
+/// instead, and is swept up by the next apply.
 async fn give_back(client: &Client, lease: &Lease) -> Result<(), Error> {
-    for values in lease.given_back() {
+    let ending_left = match lease.ending(client.service_time()) {
+        None => false,
+        Some(call) => send(client, call).await.is_ok(),
+    };
+    for values in lease.given_back(ending_left) {
         let all = values.into_iter().map(|value| send(client, Call::Delete(value)));
         for result in join_all(all).await {
             result?;
@@ -290,6 +313,13 @@ async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
             Next::Call(call @ Call::Delete(_)) if lease.is_kept() => {
                 let _ = tokio::time::timeout(TIDYING, send(client, call)).await;
                 lease.answered(&Answer::Done, client.service_time(), &holder::gone);
+            }
+            // So it is with the traces of others: without them the plan is made again.
+            Next::Call(call @ Call::List) if lease.is_recalling() => {
+                match tokio::time::timeout(LOOKING, send(client, call)).await {
+                    Ok(answer) => lease.answered(&answer?, client.service_time(), &holder::gone),
+                    Err(_) => lease.unrecalled(client.service_time()),
+                }
             }
             Next::Call(call) => {
                 let answer = send(client, call).await?;

@@ -128,8 +128,13 @@ impl Cloud {
         (roles.into_iter().map(|r| r.role_name).collect(), policies.into_iter().map(|p| p.policy_name).collect())
     }
 
-    /// What stands under the tag key of leases.
+    /// What stands under the tag key of leases, without the endings of those who gave it back: one stays for each stack.
     pub(crate) fn lease_values(&self) -> Vec<String> {
+        self.all_lease_values().into_iter().filter(|value| !value.contains("/ended/")).collect()
+    }
+
+    /// Everything that stands under it.
+    pub(crate) fn all_lease_values(&self) -> Vec<String> {
         let request = tag::DescribeTags { tag_keys: Some(vec!["provision-lease".to_owned()]), ..Default::default() };
         let rows = self.runtime.block_on(self.client.list(None, &request)).expect("tags can be listed");
         rows.into_iter().map(|row| row.tag_value).collect()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use plan::address::ResourceAddress;
 use plan::desired::Stack;
-use plan::lease::Break;
+use plan::lease::{Before, Break};
 use plan::progress::Outcome;
 
 pub(super) use fences::delete_limit;
@@ -31,9 +31,6 @@ use crate::session::Session;
 use crate::upload::{self, Packages, Ready};
 use crate::upload_view::UploadView;
 
-/// A plan older than this when the lease is taken is made again: somebody may have applied while a person read it or
-/// cargo built. What changes in less is noticed by the look before each write.
-const FRESH: Duration = Duration::from_secs(5);
 const SAVED_PLAN: &str = "the saved plan";
 
 /// Runs it.
@@ -137,11 +134,16 @@ async fn with_session(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session
 }
 
 async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Session) -> Try {
+    // Before the first read: whoever writes after this leaves a trace that was not there yet.
+    let before = match order.arguments.lease {
+        LeaseMode::Off => None,
+        LeaseMode::On | LeaseMode::Break(_) => lease::before(&session.client).await,
+    };
+    let begun = Instant::now();
     let mut planned = match run.plan_all(session, loaded, order.destroy).await {
         Ok(planned) => planned,
         Err(error) => return Try::Ended(run.fail(&error, Some(loaded))),
     };
-    let planned_at = Instant::now();
     for one in &mut planned {
         fence(one, order.limit);
     }
@@ -184,14 +186,14 @@ async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Sessi
         Ok(packages) => packages,
         Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded))),
     };
-    let leases = match take_leases(run, order, session, &planned).await {
+    let leases = match take_leases(run, order, session, &planned, before.as_ref()).await {
         Ok(leases) => leases,
         Err(CommandError::Held { stack, by }) => {
             return Try::Held { stack: stack.clone(), held: CommandError::Held { stack, by } };
         }
         Err(error) => return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded))),
     };
-    let ended = under_lease(run, order, loaded, session, &planned, planned_at, packages, &leases).await;
+    let ended = under_lease(run, order, loaded, session, &planned, begun, packages, &leases).await;
     for warning in leases.give_back().await {
         run.ui.complain(&warning);
     }
@@ -205,11 +207,13 @@ async fn under_lease(
     loaded: &Loaded,
     session: &Session,
     planned: &[Planned],
-    planned_at: Instant,
+    begun: Instant,
     packages: Vec<Packages>,
     leases: &Leases,
 ) -> Try {
-    if leases.superseded || planned_at.elapsed() > FRESH {
+    // Traces of others are swept up in the end: for an older plan, the lack of any says nothing.
+    let is_old = begun.elapsed() > Duration::from_secs(plan::lease::OLD.unsigned_abs());
+    if leases.disturbed || is_old {
         match still_planned(run, order, loaded, session, planned).await {
             Ok(()) => {}
             Err(error @ CommandError::Refused { .. }) => return Try::Moved(error),
@@ -229,6 +233,7 @@ async fn take_leases(
     order: &Order<'_>,
     session: &Session,
     planned: &[Planned],
+    before: Option<&Before>,
 ) -> Result<Leases, CommandError> {
     let breaks = match &order.arguments.lease {
         LeaseMode::Off => return Ok(Leases::default()),
@@ -238,7 +243,7 @@ async fn take_leases(
     };
     let who = run.ui.secrets.filter(&holder::who(&run.world));
     let stacks: Vec<&str> = planned.iter().filter(|p| !p.plan.is_empty()).map(|p| p.plan.stack.as_str()).collect();
-    let leases = lease::take(&session.client, &stacks, &who, breaks.as_ref()).await?;
+    let leases = lease::take(&session.client, &stacks, &who, breaks.as_ref(), before).await?;
     for note in &leases.notes {
         run.ui.say(note);
     }
