@@ -10,6 +10,9 @@ pub const STACK_TAG: &str = "provision-stack";
 /// Tag that protects an object even when its manifest line is gone.
 pub const PROTECT_TAG: &str = "provision-protect";
 
+/// The digest C while code is being uploaded: whatever is there then, no later plan takes it for its own.
+pub const UNDER_WAY: &str = "0000000000000000";
+
 const PREFIX: &str = "provision.1.";
 /// Hex digits of every digest in the line: 64 bits tell apart every object an account can hold.
 const DIGITS: usize = 16;
@@ -19,7 +22,7 @@ const DIGITS: usize = 16;
 pub struct Mark {
     /// Digest of stack and identity: only the very object it was written for carries it rightly.
     pub identity: String,
-    /// Digest of the code last uploaded (functions only).
+    /// Digest of the code last uploaded (functions only), or [`UNDER_WAY`].
     pub code: Option<String>,
     /// Digest of the configuration last written, without guarded values (functions only).
     pub configuration: Option<String>,

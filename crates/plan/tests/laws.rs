@@ -312,6 +312,25 @@ proptest! {
     }
 
     #[test]
+    fn stopping_anywhere_and_going_back_ends_where_one_started(before in manifests(), after in manifests()) {
+        let start = applied(&before);
+        let ((sources, back), (_, forth)) = (stack_of(&before), stack_of(&after));
+        let plan = start.plan(&forth);
+        for stop in 0..=plan.changes.iter().map(|c| c.steps.len()).sum() {
+            let mut stopped = start.clone();
+            stopped.apply(&plan, stop, |_| 0).map_err(TestCaseError::fail)?;
+            stopped.apply_all(&stopped.plan(&back)).map_err(TestCaseError::fail)?;
+            let rest = stopped.plan(&back);
+            prop_assert!(is_empty(&rest), "{}", shown(&rest, &sources));
+            for function in &back.functions {
+                let (is, was) = (&stopped.functions[&function.key()], &start.functions[&function.key()]);
+                prop_assert!(is.code == was.code, "{} runs the code of another manifest", function.address);
+                prop_assert!(is.mark == was.mark, "{} carries the line of another manifest", function.address);
+            }
+        }
+    }
+
+    #[test]
     fn what_was_changed_by_hand_is_seen_and_mended(manifest in manifests(), drifted in drifts()) {
         let straight = applied(&manifest);
         let mut cloud = straight.clone();

@@ -144,8 +144,11 @@ impl<'a> Write<'a> {
             _ => false,
         };
         if carried != Some(self.code.digest.as_str()) || image_drifted {
-            let before =
-                if image_drifted && carried == Some(self.code.digest.as_str()) { Some("changed") } else { carried };
+            let before = match carried {
+                Some(mark::UNDER_WAY) => Some("an upload that did not come to its end"),
+                Some(digest) if image_drifted && digest == self.code.digest => Some("changed"),
+                carried => carried,
+            };
             attributes.push(code_change(before, &self.code.digest));
         }
         let compared = comparable(self.desired, observed, context);
@@ -195,11 +198,27 @@ impl<'a> Write<'a> {
         steps
     }
 
-    /// Code first, settings next, the line last: a crash in between uploads again and forgets nothing.
+    /// Code first, settings next, the line last: a crash in between uploads again and forgets nothing. A line that says
+    /// which code is there must not say so while another one comes, for whoever goes back to it would find nothing to do:
+    /// before the code it is written without, and the settings go along.
     fn update(&self, context: Context<'_>, observed: &ObservedFunction, attributes: &[AttributeChange]) -> Vec<Step> {
         let differs = |path: &str| attributes.iter().any(|a| a.path == path);
         let function = &self.desired.function;
+        let configure = |members: BTreeSet<Member>, description: String| Step::UpdateFunctionConfiguration {
+            key: self.key(),
+            members: members.into_iter().collect(),
+            function: Arc::clone(function),
+            description,
+        };
+        let mut members: BTreeSet<Member> = attributes.iter().filter_map(|a| Member::of(&a.path)).collect();
         let mut steps = Vec::new();
+        let carried = observed.mark.as_ref().and_then(|m| m.code.as_deref());
+        if differs("code") && carried.is_some_and(|code| code != mark::UNDER_WAY) {
+            let under_way = Mark { code: Some(mark::UNDER_WAY.to_owned()), ..self.mark.clone() };
+            members.insert(Member::Description);
+            steps.push(configure(std::mem::take(&mut members), mark::append(&function.description, &under_way)));
+            members.insert(Member::Description);
+        }
         if differs("code") || differs("handler") {
             steps.push(Step::UpdateFunctionCode {
                 key: self.key(),
@@ -228,17 +247,11 @@ impl<'a> Write<'a> {
                 max_age: config.max_age,
             });
         }
-        let mut members: BTreeSet<Member> = attributes.iter().filter_map(|a| Member::of(&a.path)).collect();
         if observed.mark.as_ref() != Some(&self.mark) {
             members.insert(Member::Description);
         }
         if !members.is_empty() {
-            steps.push(Step::UpdateFunctionConfiguration {
-                key: self.key(),
-                members: members.into_iter().collect(),
-                function: Arc::clone(function),
-                description: self.description.clone(),
-            });
+            steps.push(configure(members, self.description.clone()));
         }
         steps
     }
