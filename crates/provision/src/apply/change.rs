@@ -7,6 +7,7 @@ use std::time::Duration;
 use plan::address::Kind;
 use plan::change::{Action, Change, Decision};
 use plan::decide::{self, Context, TriggerPlace};
+use plan::desired::RoleKind;
 use plan::diagnostic::Severity;
 use plan::observed::{FunctionKey, ObservedFunction, Status};
 use plan::progress::Outcome;
@@ -14,6 +15,7 @@ use plan::resource::trigger::RawTrigger;
 use plan::step::Step;
 use tencentcloud::{Error, cam, scf};
 
+use super::bindings::bound_by;
 use super::steps::StepError;
 use super::wait::Pauses;
 use super::{Applier, Place, Trouble};
@@ -24,7 +26,9 @@ const ROUNDS: usize = 5;
 /// How long other services may not see a new role. Nothing documents it; clients wait 5 to 10 s (facts CAM 3.9).
 const ROLE_LAG: Duration = Duration::from_secs(30);
 /// How long an answer may lag behind a write before the write counts as not kept.
-const READ_LAG: Duration = Duration::from_secs(5);
+pub(super) const READ_LAG: Duration = Duration::from_secs(5);
+/// How often a step is sent, at most, that leaves no trace.
+const TIMES: usize = 3;
 /// How often a busy function is waited for within one step.
 const BUSY_TRIES: usize = 5;
 
@@ -35,60 +39,79 @@ enum Ran {
     Settle(Trouble),
 }
 
+/// What a change has sent.
+#[derive(Default)]
+struct Sent {
+    /// Steps whose call was made, refused ones included, as often as it was: none of them shows at once.
+    steps: Vec<Step>,
+    /// Whether any of them changed something, or may have.
+    written: bool,
+}
+
+impl Sent {
+    fn times(&self, step: &Step) -> usize {
+        self.steps.iter().filter(|sent| *sent == step).count()
+    }
+
+    /// What ended before anything was written is not unknown: it did not happen.
+    fn truth(&self, trouble: Trouble) -> Trouble {
+        if self.written || trouble.outcome != Outcome::Unknown {
+            return trouble;
+        }
+        let what = if self.steps.is_empty() { "not sent" } else { "nothing was written" };
+        Trouble { outcome: Outcome::Failed, message: format!("{what}: {}", trouble.message), ..trouble }
+    }
+}
+
 impl Applier<'_> {
     /// Carries out one change.
     pub(super) async fn carry_out(&self, index: usize) -> Result<(), Trouble> {
+        let mut sent = Sent::default();
+        self.carry(index, &mut sent).await.map_err(|trouble| sent.truth(trouble))
+    }
+
+    async fn carry(&self, index: usize, sent: &mut Sent) -> Result<(), Trouble> {
         let change = &self.plan.changes[index];
         let mut steps = match self.still_as_planned(change).await {
             Ok(()) => change.steps.clone(),
-            Err(moved) => self.left_of_a_shared_role(change).await?.ok_or(moved)?,
+            Err(moved) => match self.left_of_a_moved_binding(change).await? {
+                Some(left) => left,
+                None => self.left_of_a_shared_role(change).await?.ok_or(moved)?,
+            },
         };
         let mut last: Option<Trouble> = None;
-        let mut written: Vec<Step> = Vec::new();
         for _ in 0..ROUNDS {
-            let ran = self.run_steps(index, change, &steps).await?;
-            if let Ran::Settle(trouble) = &ran
-                && written.is_empty()
-                && trouble.outcome == Outcome::Failed
-            {
-                self.made_by_us(change).await?;
-            }
-            written.extend(steps.iter().cloned());
-            let verify = match ran {
+            last = match self.run_steps(index, change, &steps, sent).await? {
+                Ran::Done if !self.needs_reading_back(change) => return Ok(()),
+                Ran::Done => None,
                 Ran::Settle(trouble) => {
-                    last = Some(trouble);
-                    true
+                    if trouble.outcome == Outcome::Failed && !sent.written {
+                        self.made_by_us(change, &trouble).await?;
+                    }
+                    Some(trouble)
                 }
-                Ran::Done => self.needs_reading_back(change),
             };
-            if !verify {
-                return Ok(());
-            }
             self.doing(index, "reading back");
-            match self.remaining(change, &written).await? {
+            match self.remaining(change, sent, last.as_ref()).await? {
                 None => return Ok(()),
                 Some(left) => steps = left,
             }
         }
-        let mut trouble = last.unwrap_or_else(|| {
-            Trouble::failed(
-                "the service took every write and still answers something else; `provision plan` shows what",
-            )
-        });
-        if trouble.outcome == Outcome::Unknown {
-            trouble.outcome = Outcome::Failed;
-        }
-        Err(trouble)
+        Err(last.map_or_else(
+            || {
+                Trouble::failed(
+                    "the service took every write and still answers something else; `provision plan` shows what",
+                )
+            },
+            settled,
+        ))
     }
 
     /// What is left to do on a role that every stack of the account completes: one applied a moment ago, in this very
     /// run perhaps, has moved it towards where this plan wants it. `None` for anything else that moved.
     async fn left_of_a_shared_role(&self, change: &Change) -> Result<Option<Vec<Step>>, Trouble> {
         let completes = change.steps.iter().all(|step| matches!(step, Step::AttachRolePolicy { .. }));
-        let shared = |role: &plan::desired::RoleResource| {
-            role.address == change.address && matches!(role.kind, plan::desired::RoleKind::Preset(_))
-        };
-        if !completes || !self.stack.roles.iter().any(shared) {
+        if !completes || !self.is_of_the_account(change) {
             return Ok(None);
         }
         let Some(decision) = self.decide_again(change).await? else { return Ok(None) };
@@ -99,19 +122,37 @@ impl Applier<'_> {
 
     /// A create that is refused, for the object exists: it was made since the plan. By a run of ours that was killed,
     /// or by one of the same manifest, and it is as we would have made it; or by somebody who wants something else, and
-    /// may believe to have it. Namespaces and roles may be several stacks', and are completed.
-    async fn made_by_us(&self, change: &Change) -> Result<(), Trouble> {
-        if change.action != Action::Create
-            || !matches!(change.address.kind(), Kind::Function | Kind::Trigger | Kind::Policy)
-        {
+    /// may believe to have it. Preset roles are every stack's, and are completed. If nothing is there after all, it was
+    /// refused for something else that exists.
+    async fn made_by_us(&self, change: &Change, refusal: &Trouble) -> Result<(), Trouble> {
+        if change.action != Action::Create || self.is_of_the_account(change) {
             return Ok(());
         }
-        let Some(decision) = self.decide_again(change).await? else { return Ok(()) };
+        let mut lag = Pauses::for_at_most(READ_LAG);
+        let decision = loop {
+            let going = match self.places.get(&change.address) {
+                Some(Place::Function(function)) => self.deleting(&function.key()).await?,
+                Some(Place::Policy(_) | Place::Role(_) | Place::Namespace(_) | Place::Trigger(..)) | None => None,
+            };
+            let Some(decision) = self.decide_again(change).await? else { return Ok(()) };
+            if decision.action != Some(Action::Create) {
+                break decision;
+            }
+            // It was going, and is gone: the name is free.
+            if going == Some(Status::Busy("Deleting".to_owned())) {
+                return Ok(());
+            }
+            if !lag.pause().await {
+                return Err(refusal.clone());
+            }
+        };
         // What no create carries, or what is sometimes overlooked, may still be missing.
+        let attaches = !decision.steps.iter().any(|s| matches!(s, Step::DetachRolePolicy { .. }));
         let left_to_do = |path: &str| {
             ["ownership", "reserved_concurrency"].contains(&path)
                 || path.starts_with("tags")
                 || path.starts_with("async.")
+                || (path == "policies" && attaches)
         };
         let Some(other) = decision.attributes.iter().find(|a| !left_to_do(&a.path)) else { return Ok(()) };
         if decision.findings.iter().any(|f| f.severity == Severity::Error) {
@@ -125,6 +166,10 @@ impl Applier<'_> {
         Err(trouble)
     }
 
+    fn is_of_the_account(&self, change: &Change) -> bool {
+        matches!(self.places.get(&change.address), Some(Place::Role(role)) if matches!(role.kind, RoleKind::Preset(_)))
+    }
+
     /// Functions and roles are read back after writes: tags and settings are sometimes ignored. Triggers,
     /// policies and namespaces answer for themselves.
     fn needs_reading_back(&self, change: &Change) -> bool {
@@ -135,7 +180,7 @@ impl Applier<'_> {
         }
     }
 
-    async fn run_steps(&self, index: usize, change: &Change, steps: &[Step]) -> Result<Ran, Trouble> {
+    async fn run_steps(&self, index: usize, change: &Change, steps: &[Step], sent: &mut Sent) -> Result<Ran, Trouble> {
         let turn = match steps.iter().find_map(trigger_function) {
             Some(key) => Some(self.turn(key).await),
             None => None,
@@ -145,17 +190,16 @@ impl Applier<'_> {
             None => None,
         };
         for (done, step) in steps.iter().enumerate() {
-            // Between taking a binding away and giving it to another there is no good place to stop.
-            let mid_move =
-                done > 0 && matches!(steps[done - 1], Step::UnbindTrigger { .. } | Step::DeleteTrigger { .. });
-            if self.stop.asked() && !mid_move {
+            if self.stop.asked() && may_stop(change, &steps[..done], sent) {
+                let before = sent.steps.len();
                 return Err(Trouble {
-                    outcome: if done == 0 { Outcome::Skipped } else { Outcome::Failed },
-                    ..Trouble::failed(format!("interrupted after {done} of {} steps", steps.len()))
+                    outcome: if sent.written { Outcome::Failed } else { Outcome::Skipped },
+                    ..Trouble::failed(format!("interrupted after {before} of {} steps", before + steps.len() - done))
                 });
             }
             self.doing(index, step.action());
-            if let Some(settle) = self.one(change, step).await? {
+            sent.steps.push(step.clone());
+            if let Some(settle) = self.one(index, change, step, sent).await? {
                 return Ok(Ran::Settle(settle));
             }
             match step {
@@ -175,22 +219,30 @@ impl Applier<'_> {
     }
 
     /// Sends one step. `Some` means: settle by reading.
-    async fn one(&self, change: &Change, step: &Step) -> Result<Option<Trouble>, Trouble> {
+    async fn one(
+        &self,
+        index: usize,
+        change: &Change,
+        step: &Step,
+        sent: &mut Sent,
+    ) -> Result<Option<Trouble>, Trouble> {
         let mut lag = Pauses::for_at_most(ROLE_LAG);
         let mut busy = 0;
         loop {
             let error = match self.step(step, &change.address).await {
                 Ok(()) => {
-                    self.note_binding(step).await;
+                    sent.written = true;
+                    self.note_binding(index, step).await;
                     return Ok(None);
                 }
                 Err(StepError::Trouble(trouble)) => return Err(trouble),
                 Err(StepError::Call(error)) => error,
             };
             if error.outcome_unknown() || exists_already(&error) || same_state(&error) {
+                sent.written |= error.outcome_unknown();
                 // A bind that may have failed has not settled anything yet.
-                if !matches!(step, Step::BindTrigger { .. }) {
-                    self.note_binding(step).await;
+                if bound_by(step).is_none() {
+                    self.note_binding(index, step).await;
                 }
                 return Ok(Some(Trouble::of(&error)));
             }
@@ -198,6 +250,13 @@ impl Applier<'_> {
                 continue;
             }
             if let (true, Some(key)) = (scf::may_be_busy(&error), function_of(step)) {
+                // On its way out already, or gone: by a call of ours whose answer was lost, or by somebody else's.
+                if let Step::DeleteFunction { key } = step
+                    && self.deleting(key).await?.is_none_or(|status| status == Status::Busy("Deleting".to_owned()))
+                {
+                    sent.written = true;
+                    return Ok(None);
+                }
                 busy += 1;
                 let was_busy = matches!(observe::function(self.client, key, Ask::default()).await, Ok(Some(f)) if matches!(f.status, Status::Busy(_)));
                 // "Busy" and "never" share a code: only a function that was busy, or one more try, can tell.
@@ -232,8 +291,13 @@ impl Applier<'_> {
     }
 
     /// Reads the object and decides again. `None`: it is as it should be. An answer that does not show what was
-    /// just written yet is asked for again for a while.
-    async fn remaining(&self, change: &Change, written: &[Step]) -> Result<Option<Vec<Step>>, Trouble> {
+    /// just written yet is asked for again for a while. `last`: how the steps ended, if not well.
+    async fn remaining(
+        &self,
+        change: &Change,
+        sent: &Sent,
+        last: Option<&Trouble>,
+    ) -> Result<Option<Vec<Step>>, Trouble> {
         let mut lag = Pauses::for_at_most(READ_LAG);
         loop {
             let Some(decision) = self.decide_again(change).await? else { return Ok(None) };
@@ -243,18 +307,26 @@ impl Applier<'_> {
             if decision.action.is_none() {
                 return Ok(None);
             }
-            let repeats = decision.steps.iter().all(|s| written.contains(s));
-            if repeats && lag.pause().await {
+            let repeated: Vec<&Step> = decision.steps.iter().filter(|s| sent.times(s) > 0).collect();
+            if !repeated.is_empty() && lag.pause().await {
                 continue;
             }
-            if repeats && written.iter().filter(|s| decision.steps.contains(s)).count() > 2 * decision.steps.len() {
-                let paths: Vec<&str> = decision.attributes.iter().map(|a| &*a.path).collect();
-                return Err(Trouble::failed(format!(
-                    "the service accepted the change and kept another value for {}",
-                    paths.join(", ")
-                )));
+            let refused = last.filter(|trouble| trouble.outcome == Outcome::Failed);
+            let enough = repeated.iter().any(|step| sent.times(step) >= TIMES);
+            match (last, refused) {
+                (_, Some(refused)) if !repeated.iter().all(|step| may_come_again(step, sent)) => {
+                    return Err(refused.clone());
+                }
+                (Some(trouble), _) if enough => return Err(settled(trouble.clone())),
+                (None, _) if enough => {
+                    let paths: Vec<&str> = decision.attributes.iter().map(|a| &*a.path).collect();
+                    return Err(Trouble::failed(format!(
+                        "the service accepted the change and kept another value for {}",
+                        paths.join(", ")
+                    )));
+                }
+                _ => return Ok(Some(decision.steps)),
             }
-            return Ok(Some(decision.steps));
         }
     }
 
@@ -296,8 +368,16 @@ impl Applier<'_> {
                 let raw: Option<&RawTrigger> = now
                     .as_ref()
                     .and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == trigger.trigger.key()));
-                let place =
-                    TriggerPlace { function: &key, holder: None, released: true, existing: true, replaced: false };
+                // Taken away already, unless the answer was lost and the call as well.
+                let bound = raw.is_some_and(|raw| !raw.unbound);
+                let holder = if bound { None } else { self.still_held(change).await? };
+                let place = TriggerPlace {
+                    function: &key,
+                    holder: holder.as_ref(),
+                    released: holder.is_none(),
+                    existing: true,
+                    replaced: false,
+                };
                 return Ok(Some(decide::trigger(context, trigger, raw, place)));
             }
             None => {}
@@ -338,13 +418,46 @@ impl Applier<'_> {
             Some(Step::DeleteNamespace { region, name }) => {
                 Ok(observe::namespace(self.client, region, name).await.map_err(unread)?.is_some())
             }
-            Some(Step::DeleteFunction { key }) => Ok(self.deleting(key).await?.is_some()),
+            Some(Step::DeleteFunction { key }) => match self.deleting(key).await? {
+                None => Ok(false),
+                Some(Status::Busy(doing)) if doing == "Deleting" => self.gone(key).await.map(|()| false),
+                Some(Status::Busy(_) | Status::Active | Status::Failed(_) | Status::CreateFailed(_)) => Ok(true),
+            },
             Some(Step::DeleteTrigger { key, present }) => {
                 let now = observe::function(self.client, key, Ask::default()).await.map_err(unread)?;
                 Ok(now.is_some_and(|f| f.triggers.iter().any(|t| t.normal_form().key() == present.normal_form().key())))
             }
             _ => Ok(false),
         }
+    }
+}
+
+/// Whether a change may stop here. Not between taking a binding away and giving it to another; and a function that is
+/// replaced is left as it is, or made again: its absence is the longer the less anybody looks.
+fn may_stop(change: &Change, done: &[Step], sent: &Sent) -> bool {
+    if change.address.kind() == Kind::Function && change.action == Action::Replace {
+        return !sent.steps.iter().any(|step| matches!(step, Step::DeleteFunction { .. }));
+    }
+    !matches!(done.last(), Some(Step::UnbindTrigger { .. } | Step::DeleteTrigger { .. }))
+}
+
+/// Whether a refusal may be over by now: a name may be taken by what is going, and a binding is not to wait for a
+/// better answer while nobody has it.
+fn may_come_again(step: &Step, sent: &Sent) -> bool {
+    match step {
+        Step::CreateFunction { .. } | Step::UpdateTriggerStatus { .. } => true,
+        other => sent.written && bound_by(other).is_none(),
+    }
+}
+
+/// Trouble whose traces were looked for, and not found: it did not happen.
+fn settled(trouble: Trouble) -> Trouble {
+    match trouble.outcome {
+        Outcome::Unknown => {
+            let message = format!("{}; read since, it shows no trace", trouble.message);
+            Trouble { outcome: Outcome::Failed, message, ..trouble }
+        }
+        Outcome::Applied | Outcome::Failed | Outcome::Skipped => trouble,
     }
 }
 
@@ -358,7 +471,7 @@ fn failed_status(function: &ObservedFunction) -> Result<(), Trouble> {
 }
 
 /// Codes that say the object is there already: read it, it may be ours and equal.
-fn exists_already(error: &Error) -> bool {
+pub(super) fn exists_already(error: &Error) -> bool {
     matches!(
         error.code(),
         Some(

@@ -211,6 +211,7 @@ impl<'a> Applier<'a> {
     pub(crate) async fn run(&self) -> Vec<Ended> {
         let mut progress = Progress::new(self.plan);
         let mut troubles: BTreeMap<usize, Trouble> = BTreeMap::new();
+        let mut undone: Vec<(usize, String)> = Vec::new();
         let mut running = FuturesUnordered::new();
         loop {
             if self.stop.asked() {
@@ -227,7 +228,8 @@ impl<'a> Applier<'a> {
             if let Err(trouble) = &mut result
                 && let Some(back) = self.give_back(&self.plan.changes[index]).await
             {
-                trouble.message = format!("{}; {back}", trouble.message);
+                trouble.message = format!("{}; {}", trouble.message, back.said);
+                undone.extend(back.undone.map(|by| (by, back.said)));
             }
             let outcome = result.as_ref().map_or_else(|t| t.outcome, |()| Outcome::Applied);
             (self.on_event)(Event::Ended(index, outcome, result.as_ref().err(), took));
@@ -241,12 +243,22 @@ impl<'a> Applier<'a> {
             if progress.outcome(index) == Outcome::Skipped
                 && let Some(back) = self.give_back(change).await
             {
-                troubles.insert(index, Trouble { outcome: Outcome::Skipped, ..Trouble::failed(back) });
+                troubles.insert(index, Trouble { outcome: Outcome::Skipped, ..Trouble::failed(back.said.clone()) });
+                undone.extend(back.undone.map(|by| (by, back.said)));
             }
         }
-        (0..self.plan.changes.len())
+        let mut ended: Vec<Ended> = (0..self.plan.changes.len())
             .map(|index| Ended { outcome: progress.outcome(index), trouble: troubles.remove(&index) })
-            .collect()
+            .collect();
+        // What took a binding away for another change was done, and is not any more.
+        for (by, said) in undone {
+            let is_trigger = self.plan.changes[by].address.kind() == plan::address::Kind::Trigger;
+            if is_trigger && ended[by].outcome == Outcome::Applied {
+                let message = format!("the event type could not be bound to its new function; {said}");
+                ended[by] = Ended { outcome: Outcome::Failed, trouble: Some(Trouble::failed(message)) };
+            }
+        }
+        ended
     }
 
     pub(super) async fn turn(&self, key: &FunctionKey) -> Arc<Mutex<()>> {
