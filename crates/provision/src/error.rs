@@ -30,6 +30,14 @@ pub enum CommandError {
         /// The way out.
         help: Option<String>,
     },
+    /// A stack or a resource is named that no manifest declares.
+    #[error("{message}")]
+    Undeclared {
+        /// What is named.
+        message: String,
+        /// What there is instead.
+        help: String,
+    },
     /// The manifests have errors; they were collected and are shown by themselves.
     #[error("the manifests have {count} error{}", if *count == 1 { "" } else { "s" })]
     Findings {
@@ -111,11 +119,23 @@ impl CommandError {
         matches!(self, Self::Call { source, .. } if source.is_permission_denied())
     }
 
+    /// The same, where a saved plan names what is not there: it does not hold any more, as when anything else moved.
+    pub(crate) fn for_a_saved_plan(self) -> Self {
+        match self {
+            Self::Undeclared { message, .. } => Self::Refused {
+                message: format!("the saved plan does not hold any more: {message}"),
+                help: Some("nothing was changed; make and read a new plan".to_owned()),
+            },
+            other => other,
+        }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage { .. }
+            | Self::Undeclared { .. }
             | Self::Findings { .. }
             | Self::Call { .. }
             | Self::Lease { .. }
@@ -132,7 +152,7 @@ impl CommandError {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Usage { .. } => "usage",
+            Self::Usage { .. } | Self::Undeclared { .. } => "usage",
             Self::Findings { .. } => "findings",
             Self::Refused { .. } | Self::Held { .. } => "refused",
             Self::LeaseLost { .. } => "lease_lost",
@@ -153,6 +173,7 @@ impl CommandError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Usage { help, .. } | Self::Refused { help, .. } | Self::Local { help, .. } => help.clone(),
+            Self::Undeclared { help, .. } => Some(help.clone()),
             Self::Findings { .. } => Some("nothing was changed; `provision explain CODE` says more about a code".to_owned()),
             Self::Held { by, .. } => Some(match by {
                 Some(by) => format!("nothing was changed; wait for it (--lease-wait 60s), or, if that run is dead, break its lease: --lease break:{}. It ends at {} unless it is renewed", by.id, time(by.until)),

@@ -97,9 +97,9 @@ pub(crate) fn load(global: &Global, world: &World, secrets: &Secrets, values: Va
         for name in &global.stack {
             if !loaded.stacks.iter().any(|s| &s.stack.name == name) && loaded.errors() == 0 {
                 let known: Vec<&str> = loaded.stacks.iter().map(|s| s.stack.name.as_str()).collect();
-                return Err(CommandError::Usage {
+                return Err(CommandError::Undeclared {
                     message: format!("no manifest declares the stack `{name}`"),
-                    help: Some(format!("declared are: {}", known.join(", "))),
+                    help: format!("declared are: {}", known.join(", ")),
                 });
             }
         }

@@ -329,3 +329,22 @@ fn a_look_that_fails_before_the_first_write_is_a_failure_and_not_unknown() {
     assert!(text(&hook["error"]["message"]).starts_with("not sent: "), "{report}");
     assert_eq!(written(&cloud), before);
 }
+
+#[test]
+fn a_saved_plan_of_a_stack_that_nobody_declares_any_more_is_refused() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, SMALL);
+    let other = SMALL.replace("stack: hook", "stack: other").replace("  hook:\n", "  other:\n");
+    project.write("manifests/other.yaml", &other);
+    project.run(&["plan", "--out", "saved.bin"]).exits(0);
+    let path = project.path("manifests/other.yaml");
+    std::fs::remove_file(&path).expect("it was there");
+    let report = project.run(&["apply", "saved.bin", "--format", "json"]).exits(3).json();
+    assert_eq!(text(&report["error"]["kind"]), "refused", "{report}");
+    assert!(text(&report["error"]["message"]).contains("no manifest declares the stack `other`"), "{report}");
+    project.write("manifests/other.yaml", &other.replace("128", "77"));
+    project.run(&["apply", "saved.bin"]).exits(1);
+    assert_eq!(written(&cloud), 0);
+    project.write("manifests/other.yaml", &other);
+    project.run(&["apply", "saved.bin"]).exits(0);
+}

@@ -91,6 +91,18 @@ impl Run {
     /// The same, for a command that can do without some values of variables.
     pub(crate) fn load_valid_with(&mut self, values: Values) -> Result<Loaded, u8> {
         let loaded = self.load(values)?;
+        self.valid(loaded)
+    }
+
+    /// The same, for the stacks of a saved plan.
+    pub(crate) fn load_planned(&mut self) -> Result<Loaded, u8> {
+        match load::load(&self.global, &self.world, &self.ui.secrets, Values::Needed) {
+            Ok(loaded) => self.valid(loaded),
+            Err(error) => Err(self.fail(&error.for_a_saved_plan(), None, &[])),
+        }
+    }
+
+    fn valid(&mut self, loaded: Loaded) -> Result<Loaded, u8> {
         if loaded.errors() > 0 {
             let error = CommandError::Findings { count: loaded.errors() };
             return Err(self.fail(&error, Some(&loaded)));
@@ -252,9 +264,9 @@ fn known_targets(targets: &[String], loaded: &Loaded, planned: &[Planned]) -> Re
                 || loaded.stacks.iter().any(|s| addresses(&s.stack).iter().any(|a| a == target))
         });
         if !known {
-            return Err(CommandError::Usage {
+            return Err(CommandError::Undeclared {
                 message: format!("no resource has the address `{target}`"),
-                help: Some("addresses look like function.NAME; `provision plan` lists them".to_owned()),
+                help: "addresses look like function.NAME; `provision plan` lists them".to_owned(),
             });
         }
     }

@@ -51,7 +51,7 @@ pub(crate) async fn run(
         run.global.stack = saved.stacks().map(str::to_owned).collect();
         run.global.target.clone_from(&saved.targets);
     }
-    let loaded = match run.load_valid() {
+    let loaded = match if saved.is_some() { run.load_planned() } else { run.load_valid() } {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -142,7 +142,10 @@ async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Sessi
     let begun = Instant::now();
     let mut planned = match run.plan_all(session, loaded, order.destroy).await {
         Ok(planned) => planned,
-        Err(error) => return Try::Ended(run.fail(&error, Some(loaded))),
+        Err(error) => {
+            let error = if order.saved.is_some() { error.for_a_saved_plan() } else { error };
+            return Try::Ended(run.fail(&error, Some(loaded)));
+        }
     };
     for one in &mut planned {
         fence(one, order.limit);
