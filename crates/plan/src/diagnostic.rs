@@ -74,6 +74,7 @@ codes! {
     MissingBinding "P056" "the MPS event type is not bound" "`bind: manual` only verifies: bind it in the console.";
     Incomplete "P057" "part of the account was not looked at" "The plan covers less than usual; the message says what.";
     TooManyDeletes "P058" "more deletes than allowed" "Raise --max-deletes once you have read the plan.";
+    SharedNamespace "P059" "a namespace stays, for functions of others are in it" "It goes with the first apply after they are gone; or declare it again.";
     BadCode "P060" "the code cannot be packaged" "The message says which file and why.";
     PackageTooLarge "P061" "the package is too large for a request" "Name a bucket: `package_bucket: NAME-APPID`, or --package-bucket.";
 }

@@ -101,6 +101,8 @@ pub struct ObservedNamespace {
     pub namespace: Namespace,
     /// The mark at the end of its description.
     pub mark: Option<Mark>,
+    /// How many functions are in it that are not the stack's; counted where it is the stack's and no longer declared.
+    pub others: usize,
 }
 
 /// What the platform is doing with a function.

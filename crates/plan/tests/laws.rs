@@ -442,6 +442,26 @@ proptest! {
     }
 
     #[test]
+    fn a_stack_is_destroyed_around_what_others_put_into_its_namespaces(manifest in manifests()) {
+        let mut cloud = applied(&manifest);
+        let (sources, stack) = stack_of(&manifest);
+        let place = cloud.namespaces.keys().next().cloned();
+        if let (Some((region, namespace)), Some(mut theirs)) = (&place, cloud.functions.values().next().cloned()) {
+            theirs.function.tags.remove(STACK_TAG);
+            theirs.function.role = String::new();
+            (theirs.mark, theirs.triggers) = (None, Vec::new());
+            let key = plan::observed::FunctionKey { region: region.clone(), namespace: namespace.clone(), name: "theirs".into() };
+            cloud.functions.insert(key, theirs);
+        }
+        let others = cloud.functions.keys().filter(|key| key.name == "theirs").count();
+        let empty = stack.emptied();
+        cloud.apply_all(&cloud.plan(&empty)).map_err(TestCaseError::fail)?;
+        let rest = cloud.plan(&empty);
+        prop_assert!(is_empty(&rest), "{}", shown(&rest, &sources));
+        prop_assert_eq!((cloud.functions.len(), cloud.namespaces.len()), (others, others));
+    }
+
+    #[test]
     fn no_sensitive_value_is_in_any_rendering_or_debug(before in manifests(), after in manifests()) {
         let mut before = before;
         plain_texts(&mut before);

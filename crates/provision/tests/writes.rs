@@ -348,3 +348,38 @@ fn a_saved_plan_of_a_stack_that_nobody_declares_any_more_is_refused() {
     project.write("manifests/other.yaml", &other);
     project.run(&["apply", "saved.bin"]).exits(0);
 }
+
+#[test]
+fn a_namespace_of_ours_in_which_others_have_functions_stays_and_is_told() {
+    let cloud = Cloud::start();
+    let inside = SMALL.replace("  hook:\n", "  hook:\n    namespace: media\n");
+    let project = Project::on(&cloud, &format!("{inside}namespaces: {{ media: {{}} }}\n"));
+    project.run(&APPLY).exits(0);
+    cloud.call(&scf::CreateFunction {
+        function_name: "by-hand".to_owned(),
+        namespace: Some("media".to_owned()),
+        runtime: Some("CustomRuntime".to_owned()),
+        handler: Some("bootstrap.main".to_owned()),
+        code: scf::Code { demo_id: Some("demo-1".to_owned()), ..Default::default() },
+        ..Default::default()
+    });
+    project.write("manifests/hook.yaml", SMALL);
+    for _ in 0..2 {
+        let before = written(&cloud);
+        let report = project.run(&APPLY).exits(0);
+        assert!(!writes(&cloud, before).contains(&"DeleteNamespace".to_owned()), "{report:?}");
+        let plan = project.run(&["plan", "--detailed-exitcode", "--format", "json"]).exits(0).json();
+        let finding = &plan["stacks"][0]["diagnostics"][0];
+        assert_eq!((text(&finding["code"]), text(&finding["severity"])), ("P059", "warning"), "{plan}");
+        assert!(text(&finding["message"]).contains("1 function of others is in it"), "{plan}");
+    }
+    assert!(cloud.functions().contains(&"media/by-hand".to_owned()));
+    cloud.call(&scf::DeleteFunction {
+        function_name: "by-hand".to_owned(),
+        namespace: Some("media".to_owned()),
+        ..Default::default()
+    });
+    wait_until("its end", || !cloud.functions().contains(&"media/by-hand".to_owned()));
+    project.run(&APPLY).exits(0);
+    assert_eq!(cloud.namespaces(), ["default"]);
+}

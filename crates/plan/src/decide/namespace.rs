@@ -4,6 +4,7 @@ use super::{Context, claim};
 use crate::address::ResourceAddress;
 use crate::change::{Action, Cause, Decision, differing};
 use crate::desired::{NamespaceResource, identity};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::mark::{self, Mark};
 use crate::observed::ObservedNamespace;
 use crate::resource::Origin;
@@ -73,6 +74,17 @@ pub fn undeclared_namespace(
     }
     let going =
         context.going(&identity::namespace(region, name), || ResourceAddress::undeclared_namespace(region, name));
+    if observed.others > 0 {
+        // The service would refuse to delete it, each time anew, until they are gone.
+        let (count, are) =
+            (observed.others, if observed.others == 1 { "function of others is" } else { "functions of others are" });
+        let message = format!("namespace `{name}` in {region} is {}, and stays: {count} {are} in it", going.reason);
+        let mut finding = Diagnostic::warning(Code::SharedNamespace, message).on(&going.address);
+        finding.span = going.origin.span;
+        let mut decision = Decision::nothing();
+        decision.findings.push(finding.help("it goes with the first apply after they are gone"));
+        return Some((going.address, decision, going.origin));
+    }
     let mut decision = Decision::new(Action::Delete, Cause::Manifest, going.reason);
     decision.steps = vec![Step::DeleteNamespace { region: region.to_owned(), name: name.to_owned() }];
     Some((going.address, decision, going.origin))

@@ -75,6 +75,14 @@ struct Object {
     /// What was not read, for no manifest declared it then, or what the service did not give.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     unread: BTreeSet<String>,
+    /// Functions of others in a namespace that would go.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    others: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like this")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A function, its code and its triggers.

@@ -61,7 +61,7 @@ pub fn take(stack: &Stack, observed: &Observed) -> Result<Picture, TakeError> {
                 Filter { desired: d.namespace.attributes(), origin: &d.origin, comparison: namespace::COMPARISON }
                     .pass(&present.namespace.attributes())
             });
-            whose.object(shown)
+            Object { others: present.others, ..whose.object(shown) }
         });
         picture.namespaces.insert(format!("{region}/{name}"), object);
     }
@@ -108,7 +108,15 @@ impl Whose<'_> {
             Some((attributes, withheld)) => (Some(attributes), withheld),
             None => (None, BTreeSet::new()),
         };
-        Object { owner, line: self.line, protect: protects(self.tags), attributes, withheld, unread: BTreeSet::new() }
+        Object {
+            owner,
+            line: self.line,
+            protect: protects(self.tags),
+            attributes,
+            withheld,
+            unread: BTreeSet::new(),
+            others: 0,
+        }
     }
 }
 

@@ -240,7 +240,7 @@ impl View {
                 let description = Read(&attributes).text("description").unwrap_or_default();
                 let identity = mark::identity(&self.known.name, region, name, "");
                 let mark = object.line.then_some(Mark { identity, code: None, configuration: None });
-                ObservedNamespace { namespace: Namespace { description }, mark }
+                ObservedNamespace { namespace: Namespace { description }, mark, others: object.others }
             });
             self.observed.namespaces.insert((region.to_owned(), name.to_owned()), present);
         }

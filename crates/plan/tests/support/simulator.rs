@@ -104,7 +104,13 @@ impl Cloud {
         for (key, (namespace, mark)) in &self.namespaces {
             let identity = mark::identity(&stack.name, &key.0, &key.1, "");
             if observed.namespaces.contains_key(key) || mark.as_ref().is_some_and(|m| m.identity == identity) {
-                let present = ObservedNamespace { namespace: namespace.clone(), mark: mark.clone() };
+                let is_other = |(k, f): &(&FunctionKey, &CloudFunction)| {
+                    let identity = mark::identity(&stack.name, &k.region, &k.namespace, &k.name);
+                    let ownership = mark::ownership(&stack.name, &f.function.tags, f.mark.as_ref(), Some(&identity));
+                    (&k.region, &k.namespace) == (&key.0, &key.1) && !matches!(ownership, mark::Ownership::Ours { .. })
+                };
+                let others = self.functions.iter().filter(is_other).count();
+                let present = ObservedNamespace { namespace: namespace.clone(), mark: mark.clone(), others };
                 observed.namespaces.insert(key.clone(), Some(present));
             }
         }

@@ -105,6 +105,8 @@ async fn functions(
     .await?;
 
     let mut in_use: BTreeSet<(String, String)> = BTreeSet::new();
+    // Ours, and no longer declared: they can go when nobody else uses them.
+    let mut going: BTreeSet<(String, String)> = BTreeSet::new();
     for (region, rows) in &listed {
         for row in rows {
             let present = wire::namespace(row);
@@ -112,6 +114,9 @@ async fn functions(
             let ours = present.mark.as_ref().is_some_and(|m| m.identity == identity);
             let declared = stack.namespaces.iter().any(|n| n.region == *region && n.name == row.name);
             let used = wanted_places.contains(&(*region, row.name.as_str()));
+            if ours && !declared {
+                going.insert(((*region).to_owned(), row.name.clone()));
+            }
             if ours || declared {
                 observed.namespaces.insert(((*region).to_owned(), row.name.clone()), Some(present));
             }
@@ -128,6 +133,7 @@ async fn functions(
     let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.into_iter().map(|k| (k, None)).collect();
     let lists = in_use.iter().map(|(region, namespace)| {
         let (declared, wanted) = (&declared, &wanted);
+        let counted = going.contains(&(region.clone(), namespace.clone()));
         async move {
             let of_interest = |row: scf::Function| {
                 let key = FunctionKey::new(region.as_str(), namespace.as_str(), row.function_name);
@@ -135,19 +141,31 @@ async fn functions(
                 let (_, line) = mark::split(row.description.as_deref().unwrap_or(""));
                 let marked = line.is_some_and(|m| m.identity == identity);
                 let owned = row.tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
-                (marked || owned || declared.contains_key(&key) || wanted.contains_key(&key))
-                    .then_some((key, row.reserved_concurrency_mem))
+                let tagged = wanted.contains_key(&key);
+                let is_of_interest = marked || owned || tagged || declared.contains_key(&key);
+                let found = is_of_interest.then_some((key, row.reserved_concurrency_mem));
+                // Whose it is decides what is ours; of others only the number counts.
+                match (counted && !(marked || owned || tagged), found) {
+                    (false, None) => None,
+                    (other, found) => Some((other, found)),
+                }
             };
             let request = scf::ListFunctions { namespace: Some(namespace.clone()), ..Default::default() };
             match client.list_with(Some(region), &request, of_interest).await {
-                Ok(rows) => Ok(rows),
-                Err(error) if scf::is_namespace_absent(&error) => Ok(Vec::new()),
+                Ok(rows) => Ok(((region, namespace), rows)),
+                Err(error) if scf::is_namespace_absent(&error) => Ok(((region, namespace), Vec::new())),
                 Err(error) => Err(failed(format!("list the functions of {region}/{namespace}"), None)(error)),
             }
         }
     });
     let listed = try_join_all(lists).await?;
-    wanted.extend(listed.into_iter().flatten());
+    for ((region, namespace), rows) in listed {
+        let others = rows.iter().filter(|(other, _)| *other).count();
+        if let Some(Some(present)) = observed.namespaces.get_mut(&(region.clone(), namespace.clone())) {
+            present.others = others;
+        }
+        wanted.extend(rows.into_iter().filter_map(|(_, found)| found));
+    }
 
     let declared = &declared;
     let reads = wanted.into_iter().map(|(key, reserved)| async move {

@@ -233,7 +233,7 @@ pub(crate) fn trigger(trigger: &scf::Trigger) -> RawTrigger {
 /// A namespace in normal form.
 pub(crate) fn namespace(namespace: &scf::Namespace) -> ObservedNamespace {
     let (description, mark) = mark::split(namespace.description.as_deref().unwrap_or(""));
-    ObservedNamespace { namespace: Namespace { description }, mark }
+    ObservedNamespace { namespace: Namespace { description }, mark, others: 0 }
 }
 
 /// A role in normal form with what is attached to it, by name and id.
