@@ -238,6 +238,18 @@ fn settings_that_were_not_read_are_not_compared() {
 }
 
 #[test]
+fn an_upload_that_did_not_come_to_its_end_is_seen() {
+    let mut cloud = applied(&base());
+    for mark in cloud.functions.values_mut().filter_map(|f| f.mark.as_mut()) {
+        mark.code = Some(plan::mark::UNDER_WAY.to_owned());
+    }
+    let stack = stack_of(&base());
+    let plan = plan::snapshot::plan(&stack, &read_back(&snapshot(&cloud, &stack)));
+    assert_eq!(plan.changes.iter().map(|c| c.address.as_str()).collect::<Vec<_>>(), ["function.ff"]);
+    assert_eq!(plan.changes[0].attributes.iter().map(|a| a.path.as_str()).collect::<Vec<_>>(), ["code"]);
+}
+
+#[test]
 fn another_stack_is_not_in_the_snapshot() {
     let plan = planned(|m| m["stack"] = json!("other"));
     assert!(plan.is_empty() && !plan.complete);

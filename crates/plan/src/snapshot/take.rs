@@ -197,7 +197,8 @@ fn function_object(
         attributes.retain(|path, _| !not_given.contains(path.as_str()));
         withheld.retain(|path| !not_given.contains(path.as_str()));
         match mark.and_then(|m| m.code.as_ref()) {
-            Some(code) if code_stands(declared, code, present) => {
+            // That another one is on its way is no digest of anything.
+            Some(code) if code == mark::UNDER_WAY || code_stands(declared, code, present) => {
                 attributes.insert("code".to_owned(), Json::from(code.as_str()));
             }
             Some(_) => {
