@@ -190,7 +190,7 @@ impl Applier<'_> {
             None => None,
         };
         for (done, step) in steps.iter().enumerate() {
-            if self.stop.asked() && may_stop(change, &steps[..done], sent) {
+            if self.stop.asked() && may_stop(change, sent) {
                 let before = sent.steps.len();
                 return Err(Trouble {
                     outcome: if sent.written { Outcome::Failed } else { Outcome::Skipped },
@@ -434,11 +434,11 @@ impl Applier<'_> {
 
 /// Whether a change may stop here. Not between taking a binding away and giving it to another; and a function that is
 /// replaced is left as it is, or made again: its absence is the longer the less anybody looks.
-fn may_stop(change: &Change, done: &[Step], sent: &Sent) -> bool {
+fn may_stop(change: &Change, sent: &Sent) -> bool {
     if change.address.kind() == Kind::Function && change.action == Action::Replace {
         return !sent.steps.iter().any(|step| matches!(step, Step::DeleteFunction { .. }));
     }
-    !matches!(done.last(), Some(Step::UnbindTrigger { .. } | Step::DeleteTrigger { .. }))
+    !matches!(sent.steps.last(), Some(Step::UnbindTrigger { .. } | Step::DeleteTrigger { .. }))
 }
 
 /// Whether a refusal may be over by now: a name may be taken by what is going, and a binding is not to wait for a
