@@ -323,7 +323,7 @@ proptest! {
             let rest = stopped.plan(&back);
             prop_assert!(is_empty(&rest), "{}", shown(&rest, &sources));
             for function in &back.functions {
-                let (is, was) = (&stopped.functions[&function.key()], &start.functions[&function.key()]);
+                let (is, was) = (&stopped.functions[&function.key], &start.functions[&function.key]);
                 prop_assert!(is.code == was.code, "{} runs the code of another manifest", function.address);
                 prop_assert!(is.mark == was.mark, "{} carries the line of another manifest", function.address);
             }
@@ -450,7 +450,7 @@ proptest! {
             theirs.function.tags.remove(STACK_TAG);
             theirs.function.role = String::new();
             (theirs.mark, theirs.triggers) = (None, Vec::new());
-            let key = plan::observed::FunctionKey { region: region.clone(), namespace: namespace.clone(), name: "theirs".into() };
+            let key = FunctionKey::new(region.as_str(), namespace.as_str(), "theirs");
             cloud.functions.insert(key, theirs);
         }
         let others = cloud.functions.keys().filter(|key| key.name == "theirs").count();

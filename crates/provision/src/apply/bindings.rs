@@ -81,7 +81,7 @@ impl Applier<'_> {
         let listed = function.and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == event).cloned());
         Ok(match (listed, change.action) {
             (Some(listed), Action::Delete) if listed.unbound => {
-                Some(vec![Step::DeleteTrigger { key: key.clone(), present: listed }])
+                Some(vec![Step::DeleteTrigger { key: key.clone(), present: Box::new(listed) }])
             }
             (Some(listed), Action::Update) if listed.unbound => Some(Vec::new()),
             (None, Action::Update) => Some(Vec::new()),
@@ -97,7 +97,7 @@ impl Applier<'_> {
         });
         let Some((key, present)) = taken else { return Ok(None) };
         let held = self.is_bound(key, present).await?;
-        Ok(held.then(|| Holder::Function(key.clone(), present.clone())))
+        Ok(held.then(|| Holder::Function(key.clone(), RawTrigger::clone(present))))
     }
 
     async fn is_bound(&self, key: &FunctionKey, present: &RawTrigger) -> Result<bool, Trouble> {

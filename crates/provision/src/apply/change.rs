@@ -131,7 +131,7 @@ impl Applier<'_> {
         let mut lag = Pauses::for_at_most(READ_LAG);
         let decision = loop {
             let going = match self.places.get(&change.address) {
-                Some(Place::Function(function)) => self.deleting(&function.key()).await?,
+                Some(Place::Function(function)) => self.deleting(&function.key).await?,
                 Some(Place::Policy(_) | Place::Role(_) | Place::Namespace(_) | Place::Trigger(..)) | None => None,
             };
             let Some(decision) = self.decide_again(change).await? else { return Ok(()) };

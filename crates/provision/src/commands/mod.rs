@@ -98,7 +98,7 @@ impl Run {
     pub(crate) fn load_planned(&mut self) -> Result<Loaded, u8> {
         match load::load(&self.global, &self.world, &self.ui.secrets, Values::Needed) {
             Ok(loaded) => self.valid(loaded),
-            Err(error) => Err(self.fail(&error.for_a_saved_plan(), None, &[])),
+            Err(error) => Err(self.fail(&error.for_a_saved_plan(), None)),
         }
     }
 
