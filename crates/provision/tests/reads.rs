@@ -16,6 +16,16 @@ fn rewritten(action: &str, set: &[(&str, Json)]) -> Rule {
     Rule::on(action, Effect::Rewrite { set, remove: Vec::new() })
 }
 
+/// Every answer of an action, without these members.
+fn without(action: &str, members: &[&str]) -> Rule {
+    let remove = members.iter().map(|name| (*name).to_owned()).collect();
+    Rule::on(action, Effect::Rewrite { set: BTreeMap::new(), remove })
+}
+
+fn refused(action: &str, code: &str) -> Rule {
+    Rule::on(action, Effect::Refuse { code: code.to_owned(), message: "played".to_owned() })
+}
+
 /// [`MANIFEST`], applied undisturbed.
 fn applied(cloud: &Cloud) -> Project {
     let project = Project::on(cloud, MANIFEST);
@@ -122,4 +132,104 @@ fn a_policy_of_others_is_detached_from_our_role_and_stays() {
     attach("worker");
     project.run_here(&["destroy", "--yes"], false).exits(0);
     assert_eq!(cloud.roles_and_policies().1, ["theirs"]);
+}
+
+/// How often an action was called while something ran.
+fn count(cloud: &Cloud, action: &str, run: impl FnOnce()) -> usize {
+    let calls = || cloud.calls().iter().filter(|(called, _)| called == action).count();
+    let before = calls();
+    run();
+    calls() - before
+}
+
+/// Takes the own role and the own policy out of the manifest.
+fn without_own_access(project: &Project) {
+    project.edit("  worker: { trust: [scf.qcloud.com], policies: [invoke] }\n", "");
+    let manifest = std::fs::read_to_string(project.path("manifests/hook.yaml")).expect("the manifest");
+    let policy = manifest.lines().find(|l| l.starts_with("  invoke: ")).expect("the policy");
+    project.edit(&format!("policies:\n{policy}\n"), "");
+    project.edit("    role: worker\n", "");
+}
+
+#[test]
+fn what_left_the_manifest_goes_although_lists_tell_no_tags() {
+    let row_without = |action: &str| without(action, &["List.0.Tags"]);
+    let null = || rewritten("DescribeRoleList", &[("List.0.Tags", json!(null))]);
+    let unserved = || refused("GetResources", "InvalidAction");
+    for (rules, [roles, policies]) in [
+        // The Tag service tells.
+        (vec![row_without("ListPolicies"), null()], [0, 1]),
+        (vec![row_without("ListPolicies"), row_without("DescribeRoleList"), without("GetPolicy", &["Tags"])], [0, 1]),
+        // Where it does not, the objects do.
+        (vec![row_without("ListPolicies"), null(), unserved()], [1, 1]),
+    ] {
+        let cloud = Cloud::start();
+        let project = applied(&cloud);
+        without_own_access(&project);
+        play(&cloud, rules);
+        let mut planned = Vec::new();
+        let of_policies = count(&cloud, "GetPolicy", || planned = changes(&project));
+        // The two preset roles are declared.
+        let of_roles = count(&cloud, "GetRole", || assert_eq!(changes(&project), planned)) - 2;
+        assert_eq!((of_roles, of_policies), (roles, policies));
+        assert!(planned.contains(&"delete role[worker]".to_owned()), "{planned:?}");
+        assert!(planned.contains(&"delete policy[invoke]".to_owned()), "{planned:?}");
+        project.run_here(&["apply", "--yes"], false).exits(0);
+        let (roles, policies) = cloud.roles_and_policies();
+        assert!(!roles.contains(&"worker".to_owned()) && policies.is_empty(), "{roles:?} {policies:?}");
+    }
+}
+
+#[test]
+fn what_others_own_stays_although_lists_tell_no_tags() {
+    let cloud = Cloud::start();
+    let theirs = Project::on(&cloud, &MANIFEST.replace("stack: hook", "stack: other"));
+    theirs.run_here(&["apply", "--yes"], false).exits(0);
+    // A filter that is not applied, and rows that say nothing.
+    let roles = cloud.call(&cam::DescribeRoleList { page: 1, rp: 200, tags: None });
+    let row = |role: &cam::RoleInfo| json!({ "RoleId": role.role_id, "RoleName": role.role_name, "PolicyDocument": "{}", "Tags": null });
+    let rows: Vec<Json> = roles.list.iter().map(row).collect();
+    let unfiltered = rewritten("DescribeRoleList", &[("TotalNum", json!(rows.len())), ("List", json!(rows))]);
+    let project = Project::on(&cloud, "stack: hook\nregion: ap-beijing\nfunctions: {}\n");
+    for more in [None, Some(refused("GetResources", "InvalidAction"))] {
+        let rules = [unfiltered.clone(), without("ListPolicies", &["List.0.Tags"])];
+        play(&cloud, rules.into_iter().chain(more).collect());
+        assert_eq!(changes(&project), [""; 0]);
+    }
+}
+
+#[test]
+fn declared_objects_are_ours_by_the_word_of_the_tag_service() {
+    let cloud = Cloud::start();
+    let project = applied(&cloud);
+    let rules = vec![
+        without("ListPolicies", &["List.0.Tags"]),
+        without("GetPolicy", &["Tags"]),
+        rewritten("GetRole", &[("RoleInfo.Tags", json!(null))]),
+    ];
+    play(&cloud, rules);
+    assert_eq!(changes(&project), [""; 0]);
+    project.edit("scf:Invoke", "scf:GetFunction");
+    project.edit("policies: [invoke]", "description: works, policies: [invoke]");
+    assert_eq!(changes(&project), ["update policy.invoke", "update role.worker"]);
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    assert_eq!(changes(&project), [""; 0]);
+}
+
+#[test]
+fn a_short_name_of_a_region_is_followed_or_told() {
+    let cloud = Cloud::start();
+    let project = applied(&cloud);
+    let listed = |region: &str| {
+        let resource = format!("qcs::scf:{region}:uin/1:namespace/media/function/hook");
+        let rows = json!([{ "Resource": resource, "Tags": [{ "TagKey": "provision-stack", "TagValue": "hook" }] }]);
+        rewritten("GetResources", &[("ResourceTagMappingList", rows)])
+    };
+    play(&cloud, vec![listed("bj")]);
+    let plan = project.run_here(&["plan", "--format", "json"], false).exits(0);
+    assert_eq!((plan.changes(), &plan.json()["stacks"][0]["complete"]), (vec![], &json!(true)));
+    play(&cloud, vec![listed("xy")]);
+    let plan = project.run_here(&["plan", "--format", "json"], false).exits(0);
+    assert_eq!((plan.changes(), &plan.json()["stacks"][0]["complete"]), (vec![], &json!(false)));
+    assert!(plan.stdout.contains("qcs::scf:xy:"), "it says what it left out: {}", plan.stdout);
 }

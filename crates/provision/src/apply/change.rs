@@ -9,7 +9,7 @@ use plan::change::{Action, Change, Decision};
 use plan::decide::{self, Context, TriggerPlace};
 use plan::desired::RoleKind;
 use plan::diagnostic::Severity;
-use plan::observed::{FunctionKey, ObservedFunction, Status};
+use plan::observed::{FunctionKey, ObservedFunction, ObservedPolicy, ObservedRole, Status};
 use plan::progress::Outcome;
 use plan::resource::trigger::RawTrigger;
 use plan::step::Step;
@@ -336,14 +336,14 @@ impl Applier<'_> {
         let unread = |e: crate::error::CommandError| Trouble::of_read(&e);
         match self.places.get(&change.address) {
             Some(Place::Policy(policy)) => {
-                let now = observe::policy_by_name(self.client, &policy.name).await.map_err(unread)?;
+                let now = self.policy_now(&policy.name).await?;
                 if let Some(now) = &now {
                     self.policy_ids.lock().await.insert(policy.name.clone(), now.id);
                 }
                 return Ok(Some(decide::policy(context, policy, now.as_ref())));
             }
             Some(Place::Role(role)) => {
-                let now = observe::role_by_name(self.client, &role.name).await.map_err(unread)?;
+                let now = self.role_now(&role.name).await?;
                 return Ok(Some(decide::role(context, role, now.as_ref(), &self.custom)));
             }
             Some(Place::Namespace(namespace)) => {
@@ -390,6 +390,18 @@ impl Applier<'_> {
         }))
     }
 
+    /// A role as it is now. Where the answer gives no tags, they are those that the plan saw.
+    pub(super) async fn role_now(&self, name: &str) -> Result<Option<ObservedRole>, Trouble> {
+        let seen = self.observed.roles.get(name).and_then(|r| r.as_ref()).map(|r| &r.role.tags);
+        observe::role_by_name(self.client, name, seen).await.map_err(|e| Trouble::of_read(&e))
+    }
+
+    /// A policy as it is now. Where the answers give no tags, they are those that the plan saw.
+    pub(super) async fn policy_now(&self, name: &str) -> Result<Option<ObservedPolicy>, Trouble> {
+        let seen = self.observed.policies.get(name).and_then(|p| p.as_ref()).map(|p| &p.policy.tags);
+        observe::policy_by_name(self.client, name, seen).await.map_err(|e| Trouble::of_read(&e))
+    }
+
     pub(super) async fn present_function(
         &self,
         key: &FunctionKey,
@@ -409,12 +421,8 @@ impl Applier<'_> {
     async fn still_there(&self, change: &Change) -> Result<bool, Trouble> {
         let unread = |e: crate::error::CommandError| Trouble::of_read(&e);
         match change.steps.last() {
-            Some(Step::DeleteRole { name }) => {
-                Ok(observe::role_by_name(self.client, name).await.map_err(unread)?.is_some())
-            }
-            Some(Step::DeletePolicy { name, .. }) => {
-                Ok(observe::policy_by_name(self.client, name).await.map_err(unread)?.is_some())
-            }
+            Some(Step::DeleteRole { name }) => Ok(self.role_now(name).await?.is_some()),
+            Some(Step::DeletePolicy { name, .. }) => Ok(self.policy_now(name).await?.is_some()),
             Some(Step::DeleteNamespace { region, name }) => {
                 Ok(observe::namespace(self.client, region, name).await.map_err(unread)?.is_some())
             }

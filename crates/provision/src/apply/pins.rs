@@ -91,14 +91,14 @@ impl Applier<'_> {
             }
             Kind::Role => {
                 let Some(name) = change.steps.iter().find_map(role_of) else { return Ok(None) };
-                let now = observe::role_by_name(self.client, name).await.map_err(unread)?;
+                let now = self.role_now(name).await?;
                 let pin = |r: Option<&ObservedRole>| pin::of_role(name, r, key);
                 let seen = self.observed.roles.get(name).map(|r| pin(r.as_ref()));
                 Ok(Some(Pinned { name: format!("role[{name}]"), seen, now: pin(now.as_ref()) }))
             }
             Kind::Policy => {
                 let Some(policy) = self.policy_name(change) else { return Ok(None) };
-                let now = observe::policy_by_name(self.client, &policy).await.map_err(unread)?;
+                let now = self.policy_now(&policy).await?;
                 let pin = |p: Option<&ObservedPolicy>| pin::of_policy(&policy, p, key);
                 let seen = self.observed.policies.get(&policy).map(|p| pin(p.as_ref()));
                 Ok(Some(Pinned { name: format!("policy[{policy}]"), seen, now: pin(now.as_ref()) }))

@@ -3,6 +3,7 @@
 
 mod holders;
 mod roles;
+mod tagged;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,13 +14,13 @@ use plan::desired::{FunctionResource, Stack};
 use plan::mark;
 use plan::observed::{FunctionKey, Observed, ObservedFunction, ObservedNamespace, Status};
 use plan::resource::function::AsyncConfig;
-use tencentcloud::{Client, Error, scf, sts, tag};
+use tencentcloud::{Client, Error, scf, sts};
 
 pub(crate) use holders::holders;
 pub(crate) use roles::{policy_by_name, role_by_name};
 
 use crate::error::CommandError;
-use crate::wire::{self, parse_function_resource};
+use crate::wire;
 
 /// How long a plan waits for a busy function before its state counts as unknown (design section 5).
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
@@ -36,7 +37,7 @@ pub(crate) fn failed(doing: impl Into<String>, address: Option<&dyn ToString>) -
     move |source| CommandError::Call { doing, address, source: Box::new(source) }
 }
 
-/// Reads everything a plan of this stack needs.
+/// Reads everything a plan of this stack needs: first what lists and names tell, then what they leave open.
 pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, CommandError> {
     let (identity, tagged, roles, policies) = tokio::try_join!(
         async {
@@ -45,37 +46,23 @@ pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, 
                 .await
                 .map_err(failed("find out whose credentials these are", None))
         },
-        tagged_functions(client, &stack.name),
-        roles::roles(client, stack),
-        roles::policies(client, stack),
+        tagged::tagged(client, &stack.name),
+        roles::read(client, stack),
+        roles::list_policies(client),
     )?;
-    let mut observed = Observed { account: identity.account_id, roles, policies, ..Observed::default() };
-    let (tagged, left_out) = match tagged {
-        Some(keys) => (keys, None),
-        None => (
-            BTreeSet::new(),
-            Some("the Tag service does not list resources here: only the manifest's regions and namespaces were looked at".to_owned()),
-        ),
-    };
-    observed.left_out = left_out;
-    functions(client, stack, tagged, &mut observed).await?;
-    Ok(observed)
+    let mut observed = Observed { account: identity.account_id, ..Observed::default() };
+    observed.left_out.clone_from(&tagged.left_out);
+    let (roles, policies, ()) = tokio::try_join!(
+        roles::roles(client, stack, &tagged, roles),
+        roles::policies(client, stack, &tagged, policies),
+        functions(client, stack, tagged.functions.clone(), &mut observed),
+    )?;
+    Ok(Observed { roles, policies, ..observed })
 }
 
 fn default_region(stack: &Stack) -> &str {
     let first = stack.functions.first().map(|f| f.key.region.as_str());
     Some(stack.region.as_str()).filter(|r| !r.is_empty()).or(first).unwrap_or("ap-guangzhou")
-}
-
-/// Functions that carry the stack's tag, in any region. `None`: the service does not know the call.
-async fn tagged_functions(client: &Client, stack: &str) -> Result<Option<BTreeSet<FunctionKey>>, CommandError> {
-    let filter = tag::TagFilter { tag_key: mark::STACK_TAG.to_owned(), tag_value: Some(vec![stack.to_owned()]) };
-    let request = tag::GetResources { tag_filters: Some(vec![filter]), ..Default::default() };
-    match client.list_tagged(&request).await {
-        Ok(rows) => Ok(Some(rows.iter().filter_map(|r| parse_function_resource(&r.resource)).collect())),
-        Err(error) if error.is_action_unknown() => Ok(None),
-        Err(error) => Err(failed("list what this stack owns", None)(error)),
-    }
 }
 
 /// Namespaces and functions: lists first, then one GetFunction per function of interest.

@@ -14,7 +14,7 @@ use plan::resource::policy::Policy;
 use plan::resource::role::Role;
 use plan::resource::tags::Tags;
 use plan::resource::trigger::RawTrigger;
-use tencentcloud::{cam, scf};
+use tencentcloud::{cam, scf, tag};
 
 /// Figures that GetFunction does not carry; read only where they matter.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +32,10 @@ fn tags_of(tags: &[scf::Tag]) -> Tags {
 
 fn cam_tags(tags: &[cam::Tag]) -> Tags {
     tags.iter().map(|t| (t.key.clone(), t.value.clone())).collect()
+}
+
+pub(crate) fn tags_by_tag_service(tags: &[tag::Tag]) -> Tags {
+    tags.iter().map(|t| (t.tag_key.clone(), t.tag_value.clone())).collect()
 }
 
 /// An id or name, where the service writes "none" as an empty string.
@@ -236,8 +240,9 @@ pub(crate) fn namespace(namespace: &scf::Namespace) -> ObservedNamespace {
     ObservedNamespace { namespace: Namespace { description }, mark, others: 0 }
 }
 
-/// A role in normal form with what is attached to it, by name and id.
-pub(crate) fn role(info: &cam::RoleInfo, attached: Vec<(String, u64)>) -> ObservedRole {
+/// A role in normal form with what is attached to it, by name and id. `known` are its tags where the answer gives none,
+/// which is not to say that there are none.
+pub(crate) fn role(info: &cam::RoleInfo, attached: Vec<(String, u64)>, known: Option<&Tags>) -> ObservedRole {
     ObservedRole {
         id: info.role_id.clone(),
         role: Role {
@@ -246,16 +251,17 @@ pub(crate) fn role(info: &cam::RoleInfo, attached: Vec<(String, u64)>) -> Observ
             policies: attached.iter().map(|(name, _)| name.clone()).collect(),
             session_duration: info.session_duration,
             console_login: info.console_login.map(|c| c == 1),
-            tags: cam_tags(&info.tags),
+            tags: info.tags.as_deref().map(cam_tags).or_else(|| known.cloned()).unwrap_or_default(),
         },
         attached,
     }
 }
 
-/// A custom policy in normal form.
-pub(crate) fn policy(row: &cam::StrategyInfo, answer: &cam::GetPolicyAnswer) -> ObservedPolicy {
-    let mut tags = cam_tags(&row.tags);
-    tags.extend(cam_tags(&answer.tags));
+/// A custom policy in normal form. `known` are its tags where neither answer gives any.
+pub(crate) fn policy(row: &cam::StrategyInfo, answer: &cam::GetPolicyAnswer, known: Option<&Tags>) -> ObservedPolicy {
+    let given = [&row.tags, &answer.tags].into_iter().flatten().map(|t| cam_tags(t));
+    let tags = given.reduce(|row, answer| row.into_iter().chain(answer).collect()).or_else(|| known.cloned());
+    let tags = tags.unwrap_or_default();
     ObservedPolicy {
         id: row.policy_id,
         policy: Policy {

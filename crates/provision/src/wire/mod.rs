@@ -4,5 +4,5 @@
 mod answers;
 mod requests;
 
-pub(crate) use answers::{Extras, function, namespace, policy, role};
+pub(crate) use answers::{Extras, function, namespace, policy, role, tags_by_tag_service};
 pub(crate) use requests::*;

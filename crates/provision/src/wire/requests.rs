@@ -31,15 +31,57 @@ pub(crate) fn policy_resource(account: &str, id: u64) -> String {
     format!("qcs::cam::uin/{account}:policy/{id}")
 }
 
-/// Reads a function's six-segment name; `None` for anything else, such as layers.
-pub(crate) fn parse_function_resource(resource: &str) -> Option<FunctionKey> {
-    let mut parts = resource.splitn(6, ':');
-    let (qcs, _, service, region) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let (_, path) = (parts.next()?, parts.next()?);
-    let rest = path.strip_prefix("namespace/")?;
-    let (namespace, name) = rest.split_once("/function/")?;
-    (qcs == "qcs" && service == "scf" && !region.is_empty() && !name.is_empty())
-        .then(|| FunctionKey::new(region, namespace, name))
+/// What a six-segment name names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Owned {
+    /// A function.
+    Function(FunctionKey),
+    /// A function in a region that no call can be sent to.
+    FunctionNowhere,
+    /// A role, by id.
+    Role(String),
+    /// A custom policy, by id.
+    Policy(u64),
+    /// Anything else, such as layers and service-linked roles.
+    Other,
+}
+
+/// Regions by the short names that old pages, messages and samples have for them (facts SCF 1.3).
+const SHORT_REGIONS: [(&str, &str); 8] = [
+    ("bj", "ap-beijing"),
+    ("cd", "ap-chengdu"),
+    ("cq", "ap-chongqing"),
+    ("ger", "eu-frankfurt"),
+    ("gz", "ap-guangzhou"),
+    ("hk", "ap-hongkong"),
+    ("sgp", "ap-singapore"),
+    ("sh", "ap-shanghai"),
+];
+
+/// Reads a six-segment name.
+pub(crate) fn parse_resource(resource: &str) -> Owned {
+    let parts: Vec<&str> = resource.splitn(6, ':').collect();
+    let ["qcs", _, service, region, _, path] = parts[..] else { return Owned::Other };
+    match service {
+        "scf" => function_named(region, path),
+        "cam" => match path.split_once('/') {
+            Some(("role", id)) if !id.contains('/') => Owned::Role(id.to_owned()),
+            Some(("policy", id)) => id.parse().map_or(Owned::Other, Owned::Policy),
+            _ => Owned::Other,
+        },
+        _ => Owned::Other,
+    }
+}
+
+fn function_named(region: &str, path: &str) -> Owned {
+    let named = path.strip_prefix("namespace/").and_then(|rest| rest.split_once("/function/"));
+    let Some((namespace, name)) = named.filter(|(_, name)| !name.is_empty()) else { return Owned::Other };
+    let long = SHORT_REGIONS.iter().find(|(short, _)| *short == region).map(|(_, long)| *long);
+    // Every region's name has a hyphen. What a short one means cannot be guessed, and asking there fails the plan.
+    match long.or(Some(region).filter(|r| r.contains('-'))) {
+        Some(region) => Owned::Function(FunctionKey::new(region, namespace, name)),
+        None => Owned::FunctionNowhere,
+    }
 }
 
 /// Code as the API wants it. `package` is the archive of code from this machine.
@@ -329,13 +371,34 @@ mod tests {
     #[test]
     fn six_segment_names_round_trip_and_strangers_are_passed_over() {
         let key = FunctionKey::new("ap-beijing", "default", "MPSWebHook");
-        assert_eq!(parse_function_resource(&function_resource("1", &key)), Some(key.clone()));
-        assert_eq!(
-            parse_function_resource("qcs::scf:ap-beijing:uin/:namespace/default/function/MPSWebHook"),
-            Some(key)
-        );
-        for stranger in ["qcs::cam::uin/1:role/46", "qcs::scf:ap-beijing:uin/1:layer/x", "nonsense", ""] {
-            assert_eq!(parse_function_resource(stranger), None, "{stranger}");
+        assert_eq!(parse_resource(&function_resource("1", &key)), Owned::Function(key.clone()));
+        let without_owner = "qcs::scf:ap-beijing:uin/:namespace/default/function/MPSWebHook";
+        assert_eq!(parse_resource(without_owner), Owned::Function(key));
+        assert_eq!(parse_resource(&policy_resource("1", 240)), Owned::Policy(240));
+        let role = Owned::Role("4611686018427397919".to_owned());
+        assert_eq!(parse_resource("qcs::cam::uin/1:role/4611686018427397919"), role);
+        for stranger in [
+            "qcs::cam::uin/1:role/tencentcloudServiceRole/46",
+            "qcs::cam::uin/1:policy/name",
+            "qcs::scf:ap-beijing:uin/1:layer/x",
+            "qcs::scf:ap-beijing:uin/1:namespace/n/function/",
+            "qcs::cos:ap-beijing:uid/1:role/2",
+            "nonsense",
+            "",
+        ] {
+            assert_eq!(parse_resource(stranger), Owned::Other, "{stranger}");
         }
+    }
+
+    #[test]
+    fn short_names_of_regions_are_known_or_nowhere() {
+        let region = |region: &str| parse_resource(&format!("qcs::scf:{region}:uin/1:namespace/n/function/f"));
+        for (short, long) in SHORT_REGIONS {
+            assert_eq!(region(short), region(long));
+            assert!(plan::limits::REGIONS.contains(&long), "{long}");
+        }
+        assert_eq!(region("xy"), Owned::FunctionNowhere);
+        assert_eq!(region(""), Owned::FunctionNowhere);
+        assert!(matches!(region("ap-somewhere"), Owned::Function(_)), "a region that is new");
     }
 }

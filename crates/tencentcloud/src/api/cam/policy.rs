@@ -82,8 +82,9 @@ answer! {
         policy_name: String,
         policy_document: String,
     } defaulted {
-        tags: Vec<Tag>,
     } optional {
+        // Not given is not "none".
+        tags: Vec<Tag>,
         description: String,
     }
 }
@@ -126,8 +127,9 @@ row! {
         policy_id: u64,
         policy_name: String,
     } defaulted {
-        tags: Vec<Tag>,
     } optional {
+        // Not given is not "none".
+        tags: Vec<Tag>,
         description: String,
     }
 }

@@ -143,8 +143,9 @@ row! {
         role_name: String,
         policy_document: String,
     } defaulted {
-        tags: Vec<Tag>,
     } optional {
+        // Not given is not "none".
+        tags: Vec<Tag>,
         description: String,
         console_login: u64,
         session_duration: u64,
