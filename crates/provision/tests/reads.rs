@@ -233,3 +233,38 @@ fn a_short_name_of_a_region_is_followed_or_told() {
     assert_eq!((plan.changes(), &plan.json()["stacks"][0]["complete"]), (vec![], &json!(false)));
     assert!(plan.stdout.contains("qcs::scf:xy:"), "it says what it left out: {}", plan.stdout);
 }
+
+#[test]
+fn a_role_that_an_earlier_run_made_may_not_be_seen_yet() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, MANIFEST);
+    // The run that makes the roles comes no further.
+    play(&cloud, vec![refused("CreateFunction", "LimitExceeded.Function")]);
+    project.run_here(&["apply", "--yes"], false).exits(1);
+    assert!(cloud.roles_and_policies().0.contains(&"worker".to_owned()));
+    play(
+        &cloud,
+        vec![
+            refused("CreateFunction", "ResourceNotFound.Role").times(3),
+            refused("CreateTrigger", "FailedOperation.QcsRoleNotFound").times(3),
+            refused("BindTrigger", "FailedOperation.InvalidMpsUser").times(3),
+        ],
+    );
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    // So it is with what is attached to a role.
+    project.edit("policies: [invoke]", "policies: [invoke, QcloudCOSDataReadOnly]");
+    play(&cloud, vec![refused("AttachRolePolicy", "InvalidParameter.RoleNotExist").times(3)]);
+    project.run_here(&["apply", "--yes"], false).exits(0);
+    assert_eq!(changes(&project), [""; 0]);
+}
+
+#[test]
+fn a_role_that_nobody_has_seen_is_not_waited_for() {
+    let cloud = Cloud::start();
+    let manifest = "stack: hook\nregion: ap-beijing\nfunctions:\n  hook:\n    runtime: Go1\n    code: { demo: x }\n    \
+                    triggers: { nightly: { type: timer, cron: \"0 0 3 * * * *\" } }\n";
+    let project = Project::on(&cloud, manifest);
+    play(&cloud, vec![refused("CreateTrigger", "FailedOperation.QcsRoleNotFound")]);
+    let sent = count(&cloud, "CreateTrigger", || drop(project.run_here(&["apply", "--yes"], false).exits(1)));
+    assert_eq!(sent, 1);
+}

@@ -2,7 +2,7 @@
 //! is unknown, or the service says that something exists already, the object is read again and decided again by
 //! the planner's own rules; only what is left is sent.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use plan::address::Kind;
 use plan::change::{Action, Change, Decision};
@@ -11,11 +11,13 @@ use plan::desired::RoleKind;
 use plan::diagnostic::Severity;
 use plan::observed::{FunctionKey, ObservedFunction, ObservedPolicy, ObservedRole, Status};
 use plan::progress::Outcome;
+use plan::resource::role::Preset;
 use plan::resource::trigger::RawTrigger;
 use plan::step::Step;
 use tencentcloud::{Error, cam, scf};
 
 use super::bindings::bound_by;
+use super::pins::role_of;
 use super::steps::StepError;
 use super::wait::Pauses;
 use super::{Applier, Place, Trouble};
@@ -23,7 +25,8 @@ use crate::observe::{self, Ask};
 
 /// How often a change is decided again before it counts as failed.
 const ROUNDS: usize = 5;
-/// How long other services may not see a new role. Nothing documents it; clients wait 5 to 10 s (facts CAM 3.9).
+/// How long other services may not see a role, from when one of them first did not. Nothing documents it; clients wait 5
+/// to 10 s (facts CAM 3.9).
 const ROLE_LAG: Duration = Duration::from_secs(30);
 /// How long an answer may lag behind a write before the write counts as not kept.
 pub(super) const READ_LAG: Duration = Duration::from_secs(5);
@@ -246,7 +249,7 @@ impl Applier<'_> {
                 }
                 return Ok(Some(Trouble::of(&error)));
             }
-            if self.may_be_role_lag(&error).await && lag.pause().await {
+            if self.may_be_role_lag(&error, change, step).await && lag.pause().await {
                 continue;
             }
             if let (true, Some(key)) = (scf::may_be_busy(&error), function_of(step)) {
@@ -269,25 +272,45 @@ impl Applier<'_> {
         }
     }
 
-    /// A role that was made moments ago may not be visible everywhere yet.
-    async fn may_be_role_lag(&self, error: &Error) -> bool {
-        let role_error = cam::is_role_absent(error)
-            || matches!(
-                error.code(),
-                Some(
-                    "ResourceNotFound.Role"
-                        | "ResourceNotFound.RoleCheck"
-                        | "InvalidParameter.RoleCheck"
-                        | "InvalidParameterValue.Role"
-                        | "FailedOperation.QcsRoleNotFound"
-                        | "FailedOperation.CallRoleFailed"
-                        | "InternalError.GetRoleError"
-                        | "InternalError.GetStsTokenFailed"
-                        | "UnauthorizedOperation.Role"
-                        | "FailedOperation.InvalidMpsUser"
-                )
-            );
-        role_error && self.role_made.lock().await.is_some_and(|at| at.elapsed() < ROLE_LAG * 2)
+    /// A role that was made moments ago may not be visible everywhere yet, and it need not be this run that made it: of
+    /// one that is known to exist, the word that it does not is waited out, once for all changes that use it.
+    async fn may_be_role_lag(&self, error: &Error, change: &Change, step: &Step) -> bool {
+        let mut waits = false;
+        for role in self.roles_meant(error, change, step) {
+            let seen = self.observed.roles.get(role).is_some_and(Option::is_some);
+            if seen || self.roles_made.lock().await.contains_key(role) {
+                let mut missed = self.roles_missed.lock().await;
+                let since = missed.entry(role.to_owned()).or_insert_with(Instant::now);
+                waits |= since.elapsed() < ROLE_LAG;
+            }
+        }
+        waits
+    }
+
+    /// The roles that a refusal may be about; none when it is about none.
+    fn roles_meant<'s>(&'s self, error: &Error, change: &Change, step: &'s Step) -> Vec<&'s str> {
+        let (scf, mps) = (Preset::Scf.role_name(), Preset::Mps.role_name());
+        let of_function = match self.places.get(&change.address) {
+            Some(Place::Function(function) | Place::Trigger(function, _)) => Some(function.function.role.as_str()),
+            Some(Place::Policy(_) | Place::Role(_) | Place::Namespace(_)) | None => None,
+        };
+        let used = role_of(step).or(of_function).filter(|role| !role.is_empty());
+        if cam::is_role_absent(error) {
+            return used.into_iter().collect();
+        }
+        match error.code() {
+            Some("FailedOperation.QcsRoleNotFound") => vec![scf, mps],
+            Some("FailedOperation.InvalidMpsUser") => vec![mps],
+            Some(
+                "ResourceNotFound.Role"
+                | "ResourceNotFound.RoleCheck"
+                | "InvalidParameter.RoleCheck"
+                | "InvalidParameterValue.Role"
+                | "FailedOperation.CallRoleFailed"
+                | "UnauthorizedOperation.Role",
+            ) => used.into_iter().chain([scf]).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Reads the object and decides again. `None`: it is as it should be. An answer that does not show what was
@@ -390,10 +413,11 @@ impl Applier<'_> {
         }))
     }
 
-    /// A role as it is now. Where the answer gives no tags, they are those that the plan saw.
+    /// A role as it is now. Where the answer gives no tags, they are those that it was made with, or that the plan saw.
     pub(super) async fn role_now(&self, name: &str) -> Result<Option<ObservedRole>, Trouble> {
+        let made = self.roles_made.lock().await.get(name).cloned();
         let seen = self.observed.roles.get(name).and_then(|r| r.as_ref()).map(|r| &r.role.tags);
-        observe::role_by_name(self.client, name, seen).await.map_err(|e| Trouble::of_read(&e))
+        observe::role_by_name(self.client, name, made.as_ref().or(seen)).await.map_err(|e| Trouble::of_read(&e))
     }
 
     /// A policy as it is now. Where the answers give no tags, they are those that the plan saw.

@@ -21,6 +21,7 @@ use plan::desired::{FunctionResource, NamespaceResource, PolicyResource, RoleRes
 use plan::observed::{FunctionKey, Observed};
 use plan::plan::{Plan, custom_policies};
 use plan::progress::{Outcome, Progress};
+use plan::resource::tags::Tags;
 use tencentcloud::Client;
 use tokio::sync::{Mutex, Notify};
 
@@ -136,8 +137,10 @@ pub(crate) struct Applier<'a> {
     custom: std::collections::BTreeSet<String>,
     /// Ids of custom policies: observed, or made meanwhile.
     policy_ids: Mutex<BTreeMap<String, u64>>,
-    /// When a role was last made: services see it a little later.
-    role_made: Mutex<Option<Instant>>,
+    /// Roles that were made, or may have been, with the tags they were made with.
+    roles_made: Mutex<BTreeMap<String, Tags>>,
+    /// When a service first did not see a role that is there: it sees it a little later.
+    roles_missed: Mutex<BTreeMap<String, Instant>>,
     /// MPS event types that were taken from their holders and not yet given to another.
     released: Mutex<BTreeMap<String, bindings::Released>>,
     /// Trigger calls of one function take turns.
@@ -199,7 +202,8 @@ impl<'a> Applier<'a> {
             pin_key,
             custom: custom_policies(stack, observed),
             policy_ids: Mutex::new(ids),
-            role_made: Mutex::new(None),
+            roles_made: Mutex::new(BTreeMap::new()),
+            roles_missed: Mutex::new(BTreeMap::new()),
             released: Mutex::new(BTreeMap::new()),
             turns: Mutex::new(BTreeMap::new()),
             stop,

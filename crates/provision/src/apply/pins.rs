@@ -146,7 +146,7 @@ fn present_trigger(step: &Step) -> Option<(&plan::observed::FunctionKey, &plan::
     }
 }
 
-fn role_of(step: &Step) -> Option<&str> {
+pub(super) fn role_of(step: &Step) -> Option<&str> {
     match step {
         Step::UpdateRoleDescription { name, .. }
         | Step::UpdateAssumeRolePolicy { name, .. }

@@ -1,6 +1,6 @@
 //! One step to one call. Thin: spelling is `wire`'s, what to do about a failure is `change`'s.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plan::resource::function::CodeSource;
 use plan::step::{PolicyRef, Step};
@@ -101,8 +101,9 @@ impl Applier<'_> {
                     session_duration: *session_duration,
                     tags: (!tags.is_empty()).then(|| wire::cam_tags(tags)),
                 };
+                // Whether it is made or not: nothing that needs it runs before that is settled.
+                self.roles_made.lock().await.insert(name.clone(), tags.clone());
                 client.call(None, &request).await?;
-                *self.role_made.lock().await = Some(Instant::now());
             }
             Step::UpdateRoleDescription { name, description } => {
                 client
