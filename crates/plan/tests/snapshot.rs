@@ -246,7 +246,7 @@ fn an_upload_that_did_not_come_to_its_end_is_seen() {
     let stack = stack_of(&base());
     let plan = plan::snapshot::plan(&stack, &read_back(&snapshot(&cloud, &stack)));
     assert_eq!(plan.changes.iter().map(|c| c.address.as_str()).collect::<Vec<_>>(), ["function.ff"]);
-    assert_eq!(plan.changes[0].attributes.iter().map(|a| a.path.as_str()).collect::<Vec<_>>(), ["code"]);
+    assert_eq!(plan.changes[0].attributes().iter().map(|a| &*a.path).collect::<Vec<_>>(), ["code"]);
 }
 
 #[test]
