@@ -268,3 +268,42 @@ fn a_role_that_nobody_has_seen_is_not_waited_for() {
     let sent = count(&cloud, "CreateTrigger", || drop(project.run_here(&["apply", "--yes"], false).exits(1)));
     assert_eq!(sent, 1);
 }
+
+#[test]
+fn a_create_that_finds_its_own_work_is_a_success() {
+    let after = |action: &str, code: &str| {
+        Rule::on(action, Effect::RefuseAfter { code: code.to_owned(), message: "played".to_owned() }).nth(1)
+    };
+    for rule in [
+        after("CreateFunction", "ResourceInUse"),
+        after("CreateTrigger", "ResourceInUse"),
+        after("CreateTrigger", "ResourceInUse.Cos"),
+        after("CreateTrigger", "ResourceInUse.Cmq"),
+        after("CreateTrigger", "InvalidParameterValue.CosNotifyRuleConflict"),
+        after("BindTrigger", "ResourceInUse"),
+    ] {
+        let cloud = Cloud::start();
+        play(&cloud, vec![rule]);
+        let project = applied(&cloud);
+        assert_eq!(changes(&project), [""; 0]);
+    }
+}
+
+#[test]
+fn a_create_that_is_in_the_way_of_others_fails_with_the_services_words() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, MANIFEST);
+    play(
+        &cloud,
+        vec![
+            refused("CreateTrigger", "InvalidParameterValue.CosNotifyRuleConflict"),
+            refused("BindTrigger", "ResourceInUse"),
+        ],
+    );
+    let report = project.run_here(&["apply", "--yes", "--format", "json"], false).exits(1).json();
+    let outcomes = report["stacks"][0]["outcomes"].as_array().expect("outcomes");
+    let codes: Vec<&Json> = outcomes.iter().map(|o| &o["error"]["code"]).filter(|c| c.is_string()).collect();
+    assert_eq!(codes, ["InvalidParameterValue.CosNotifyRuleConflict", "ResourceInUse"], "{report}");
+    let sent = cloud.calls().iter().filter(|(action, _)| action == "CreateTrigger").count();
+    assert_eq!(sent, 1, "it is not sent again, for nothing has changed");
+}

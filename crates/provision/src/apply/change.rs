@@ -131,7 +131,9 @@ impl Applier<'_> {
         if change.action != Action::Create || self.is_of_the_account(change) {
             return Ok(());
         }
-        let mut lag = Pauses::for_at_most(READ_LAG);
+        // For an event type that was taken from its holder every second counts: it goes back.
+        let binds = change.steps.iter().any(|step| bound_by(step).is_some());
+        let mut lag = Pauses::for_at_most(if binds { Duration::ZERO } else { READ_LAG });
         let decision = loop {
             let going = match self.places.get(&change.address) {
                 Some(Place::Function(function)) => self.deleting(&function.key).await?,
@@ -241,7 +243,7 @@ impl Applier<'_> {
                 Err(StepError::Trouble(trouble)) => return Err(trouble),
                 Err(StepError::Call(error)) => error,
             };
-            if error.outcome_unknown() || exists_already(&error) || same_state(&error) {
+            if error.outcome_unknown() || (makes(step) && exists_already(&error)) || same_state(&error) {
                 sent.written |= error.outcome_unknown();
                 // A bind that may have failed has not settled anything yet.
                 if bound_by(step).is_none() {
@@ -502,20 +504,38 @@ fn failed_status(function: &ObservedFunction) -> Result<(), Trouble> {
     }
 }
 
-/// Codes that say the object is there already: read it, it may be ours and equal.
+/// Codes that say the object, or its place at another service, is taken already (facts SCF 7): read it, it may be ours
+/// and equal.
 pub(super) fn exists_already(error: &Error) -> bool {
     matches!(
         error.code(),
         Some(
-            "ResourceInUse.Function"
+            "ResourceInUse"
+                | "ResourceInUse.Function"
                 | "ResourceInUse.FunctionName"
                 | "ResourceInUse.Namespace"
                 | "FailedOperation.Namespace"
                 | "ResourceInUse.Trigger"
                 | "ResourceInUse.TriggerName"
+                | "ResourceInUse.Cos"
+                | "ResourceInUse.Cmq"
+                | "InvalidParameterValue.CosNotifyRuleConflict"
                 | "InvalidParameter.RoleNameInUse"
                 | "FailedOperation.PolicyNameInUse"
         )
+    )
+}
+
+/// Whether a step makes something that cannot be there twice. Of other steps "in use" means something else.
+fn makes(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::CreateFunction { .. }
+            | Step::CreateNamespace { .. }
+            | Step::CreatePolicy { .. }
+            | Step::CreateRole { .. }
+            | Step::CreateTrigger { .. }
+            | Step::BindTrigger { .. }
     )
 }
 
