@@ -112,6 +112,25 @@ fn what_is_not_given_makes_no_change() {
 }
 
 #[test]
+fn what_the_manifest_asks_for_and_nobody_tells_is_said() {
+    let warned = |not_given: &[Setting]| -> Vec<String> {
+        let plan = answered(not_given).plan(&stack());
+        assert!(plan.is_empty() && plan.errors().next().is_none());
+        let said = plan.findings.iter().map(|f| format!("{} {}", f.address.as_ref().expect("on what"), f.message));
+        said.map(|m| m.replace(": not compared, and left as it is", "")).collect()
+    };
+    assert_eq!(warned(&[]), [""; 0]);
+    assert_eq!(
+        warned(&[Setting::Runtime, Setting::FixedIp, Setting::Websocket]),
+        [
+            "function.events the platform does not tell runtime",
+            "function.pages the platform does not tell runtime, fixed_ip, websocket",
+        ],
+        "an image's runtime and what is left at its default are not asked for"
+    );
+}
+
+#[test]
 fn a_difference_beside_what_is_not_given_shows_and_has_its_cause() {
     let mut cloud = answered(&[Setting::Runtime, Setting::Type, Setting::PublicNetwork]);
     for present in cloud.functions.values_mut() {

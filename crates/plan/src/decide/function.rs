@@ -10,6 +10,7 @@ use crate::address::ResourceAddress;
 use crate::attributes::{AttributeChange, Attributes, Side};
 use crate::change::{Action, Cause, Decision, Made, differing};
 use crate::desired::{CodeDeclaration, FunctionResource, identity};
+use crate::diagnostic::{Code as DiagnosticCode, Diagnostic};
 use crate::mark::{self, Mark, Ownership};
 use crate::observed::{FunctionKey, ObservedFunction, Status, protects};
 use crate::resource::Origin;
@@ -20,6 +21,30 @@ use crate::step::{Member, Step};
 /// What is to be done about a declared function. Its code digest must have been set.
 #[must_use]
 pub fn function(context: Context<'_>, desired: &FunctionResource, observed: Option<&ObservedFunction>) -> Decision {
+    let mut decision = decided(context, desired, observed);
+    decision.findings.extend(observed.and_then(|observed| left_open(desired, observed)));
+    decision
+}
+
+/// Tells what the manifest asks for and the platform does not tell of, for an edit of that changes nothing. A runtime that
+/// goes without saying is not asked for.
+fn left_open(desired: &FunctionResource, observed: &ObservedFunction) -> Option<Diagnostic> {
+    if observed.not_given.is_empty() {
+        return None;
+    }
+    let (wanted, defaults) = (desired.function.attributes(), Function::default().attributes());
+    let implied = |path: &str| path == "runtime" && matches!(desired.code, CodeDeclaration::Image(_));
+    let mut open: Vec<&str> =
+        observed.not_given.iter().filter_map(|setting| setting.paths().first().copied()).collect();
+    open.retain(|path| wanted.get(path) != defaults.get(path) && wanted.has(path) && !implied(path));
+    let first = open.first()?;
+    let message = format!("the platform does not tell {}: not compared, and left as it is", open.join(", "));
+    let mut finding = Diagnostic::warning(DiagnosticCode::Incomplete, message).on(&desired.address);
+    finding.span = desired.origin.span_of(first);
+    Some(finding.help("if the manifest was edited there, compare it in the console"))
+}
+
+fn decided(context: Context<'_>, desired: &FunctionResource, observed: Option<&ObservedFunction>) -> Decision {
     let Some(code) = desired.code() else { return Decision::nothing() };
     let write = Write::new(context, desired, code);
     let Some(observed) = observed else {
