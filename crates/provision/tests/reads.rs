@@ -247,7 +247,6 @@ fn a_role_that_an_earlier_run_made_may_not_be_seen_yet() {
         vec![
             refused("CreateFunction", "ResourceNotFound.Role").times(3),
             refused("CreateTrigger", "FailedOperation.QcsRoleNotFound").times(3),
-            refused("BindTrigger", "FailedOperation.InvalidMpsUser").times(3),
         ],
     );
     project.run_here(&["apply", "--yes"], false).exits(0);

@@ -277,9 +277,12 @@ impl Applier<'_> {
     /// A role that was made moments ago may not be visible everywhere yet, and it need not be this run that made it: of
     /// one that is known to exist, the word that it does not is waited out, once for all changes that use it.
     async fn may_be_role_lag(&self, error: &Error, change: &Change, step: &Step) -> bool {
+        // Also the word for an account that has never opened MPS: of a role that is older nothing is to be hoped, and an
+        // event type that was taken from its holder for this goes back at once.
+        let only_made = error.code() == Some("FailedOperation.InvalidMpsUser");
         let mut waits = false;
         for role in self.roles_meant(error, change, step) {
-            let seen = self.observed.roles.get(role).is_some_and(Option::is_some);
+            let seen = !only_made && self.observed.roles.get(role).is_some_and(Option::is_some);
             if seen || self.roles_made.lock().await.contains_key(role) {
                 let mut missed = self.roles_missed.lock().await;
                 let since = missed.entry(role.to_owned()).or_insert_with(Instant::now);
