@@ -57,7 +57,7 @@ fn edit_by_hand(cloud: &mut Cloud, what: u8) {
             1 => settings.description = BY_HAND.into(),
             2 => {
                 settings.tags.insert("by-hand".into(), BY_HAND.into());
-                settings.vpc = Some((BY_HAND.into(), BY_HAND.into()));
+                settings.vpc = Some(Box::new((BY_HAND.into(), BY_HAND.into())));
             }
             3 => {
                 settings.memory = 1024;

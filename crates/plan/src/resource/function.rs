@@ -155,7 +155,8 @@ pub fn order_file_systems(mounts: &mut Vec<FileSystem>) -> Vec<usize> {
     stood
 }
 
-/// A function's settings in normal form. Code is apart (see [`Code`]).
+/// A function's settings in normal form. Code is apart (see [`Code`]). What few functions have is boxed: a large stack
+/// holds each of them twice.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Function {
     /// Text without the mark.
@@ -177,7 +178,7 @@ pub struct Function {
     /// Variables.
     pub environment: BTreeMap<String, String>,
     /// VPC and subnet.
-    pub vpc: Option<(String, String)>,
+    pub vpc: Option<Box<(String, String)>>,
     /// Whether it reaches the internet.
     pub public_network: bool,
     /// Fixed public egress address (EIP).
@@ -187,9 +188,9 @@ pub struct Function {
     /// Layers in order.
     pub layers: Vec<Layer>,
     /// `None` leaves it alone.
-    pub log: Option<Log>,
+    pub log: Option<Box<Log>>,
     /// Dead letters.
-    pub dead_letter: Option<DeadLetter>,
+    pub dead_letter: Option<Box<DeadLetter>>,
     /// `None` leaves it alone.
     pub asynchronous: Option<AsyncConfig>,
     /// MB kept for this function; `None` is no reservation.
@@ -301,7 +302,7 @@ impl Function {
         for (key, value) in &self.environment {
             all.put(join("environment", key), value.as_str());
         }
-        if let Some((vpc, subnet)) = &self.vpc {
+        if let Some((vpc, subnet)) = self.vpc.as_deref() {
             all.put("vpc.id", vpc.as_str());
             all.put("vpc.subnet", subnet.as_str());
         }

@@ -84,7 +84,7 @@ pub(super) fn function(read: &Read<'_>) -> Function {
         init_timeout: read.number("init_timeout"),
         role: read.text_or("role", ""),
         environment: read.map("environment"),
-        vpc: if read.has("vpc") { pair("vpc.id", "vpc.subnet") } else { None },
+        vpc: if read.has("vpc") { pair("vpc.id", "vpc.subnet").map(Box::new) } else { None },
         public_network: read.switch("public_network").unwrap_or(default.public_network),
         fixed_ip: read.switch("fixed_ip").unwrap_or_default(),
         fixed_intranet_ip: read.switch("fixed_intranet_ip").unwrap_or_default(),
@@ -96,11 +96,13 @@ pub(super) fn function(read: &Read<'_>) -> Function {
             .collect(),
         log: read
             .has("log")
-            .then(|| Log { logset: read.text_or("log.logset", ""), topic: read.text_or("log.topic", "") }),
-        dead_letter: read.has("dead_letter").then(|| DeadLetter {
-            kind: read.text_or("dead_letter.type", ""),
-            name: read.text_or("dead_letter.name", ""),
-            filter: read.text("dead_letter.filter"),
+            .then(|| Box::new(Log { logset: read.text_or("log.logset", ""), topic: read.text_or("log.topic", "") })),
+        dead_letter: read.has("dead_letter").then(|| {
+            Box::new(DeadLetter {
+                kind: read.text_or("dead_letter.type", ""),
+                name: read.text_or("dead_letter.name", ""),
+                filter: read.text("dead_letter.filter"),
+            })
         }),
         asynchronous: read.has("async").then(|| AsyncConfig {
             retries: read.number("async.retries").unwrap_or_default(),

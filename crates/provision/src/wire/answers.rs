@@ -102,7 +102,7 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
         vpc: answer
             .vpc_config
             .as_ref()
-            .and_then(|v| Some((filled(v.vpc_id.as_ref())?, v.subnet_id.clone().unwrap_or_default()))),
+            .and_then(|v| Some(Box::new((filled(v.vpc_id.as_ref())?, v.subnet_id.clone().unwrap_or_default())))),
         public_network: given.or(Setting::PublicNetwork, public_network.map(|s| s.0), true),
         fixed_ip: given.or(Setting::FixedIp, fixed_ip.map(|s| s.0), false),
         fixed_intranet_ip: given.or(Setting::FixedIntranetIp, fixed_intranet_ip.map(|s| s.0), false),
@@ -113,11 +113,13 @@ pub(crate) fn function(answer: &scf::GetFunctionAnswer, extras: Extras) -> Obser
             .map(|l| Layer { name: l.layer_name.clone(), version: l.layer_version })
             .collect(),
         log: filled(answer.cls_topic_id.as_ref())
-            .map(|topic| Log { logset: answer.cls_logset_id.clone().unwrap_or_default(), topic }),
-        dead_letter: answer.dead_letter_config.as_ref().filter(|d| !d.name.is_empty()).map(|d| DeadLetter {
-            kind: d.r#type.clone(),
-            name: d.name.clone(),
-            filter: filled(d.filter_type.as_ref()),
+            .map(|topic| Box::new(Log { logset: answer.cls_logset_id.clone().unwrap_or_default(), topic })),
+        dead_letter: answer.dead_letter_config.as_ref().filter(|d| !d.name.is_empty()).map(|d| {
+            Box::new(DeadLetter {
+                kind: d.r#type.clone(),
+                name: d.name.clone(),
+                filter: filled(d.filter_type.as_ref()),
+            })
         }),
         asynchronous: extras.asynchronous,
         reserved_concurrency: extras.reserved,

@@ -134,7 +134,7 @@ fn environment(function: &Function) -> scf::Environment {
 }
 
 fn vpc(function: &Function) -> scf::VpcConfig {
-    let (vpc_id, subnet_id) = function.vpc.clone().unwrap_or_default();
+    let (vpc_id, subnet_id) = function.vpc.as_deref().cloned().unwrap_or_default();
     scf::VpcConfig { vpc_id: Some(vpc_id), subnet_id: Some(subnet_id) }
 }
 
@@ -272,7 +272,7 @@ pub(crate) fn update_configuration(
                 // Log topics carry the role, else InvalidParameterValue.ClsRole.
                 request.role = Some(function.role.clone());
             }
-            Member::DeadLetter => request.dead_letter_config = Some(dead_letter(function.dead_letter.as_ref())),
+            Member::DeadLetter => request.dead_letter_config = Some(dead_letter(function.dead_letter.as_deref())),
             Member::InstanceConcurrency => request.instance_concurrency_config = Some(instance_concurrency(function)),
             Member::FileSystems => request.cfs_config = Some(file_systems(function)),
             Member::DnsCache => request.dns_cache = Some(function.dns_cache.into()),
