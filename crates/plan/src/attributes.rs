@@ -108,15 +108,16 @@ impl Comparison {
         self.guarded.iter().any(|p| below(path, p))
     }
 
-    fn sides(&self, path: &Cow<'static, str>, before: &Json, after: &Json, origin: &Origin) -> AttributeChange {
-        let sensitive = origin.is_sensitive(path);
-        let kind_guarded = self.is_guarded(path);
+    fn sides(&self, path: Cow<'static, str>, before: &Json, after: &Json, origin: &Origin) -> AttributeChange {
+        let sensitive = origin.is_sensitive(&path);
+        let kind_guarded = self.is_guarded(&path);
+        let is_literal = origin.is_literal(&path);
         AttributeChange {
-            path: path.clone(),
+            path,
             before: Side { value: before.clone(), guarded: !before.is_null() && (sensitive || kind_guarded) },
             after: Side {
                 value: after.clone(),
-                guarded: !after.is_null() && (sensitive || (kind_guarded && !origin.is_literal(path))),
+                guarded: !after.is_null() && (sensitive || (kind_guarded && !is_literal)),
             },
         }
     }
@@ -128,13 +129,13 @@ impl Comparison {
         let mut changes: Vec<AttributeChange> = desired
             .iter()
             .filter(|a| observed.get(&a.path) != &a.value)
-            .map(|a| self.sides(&a.path, observed.get(&a.path), &a.value, origin))
+            .map(|a| self.sides(a.path.clone(), observed.get(&a.path), &a.value, origin))
             .collect();
         changes.extend(
             observed
                 .iter()
                 .filter(|a| self.is_authoritative(&a.path) && !desired.has(&a.path) && !a.value.is_null())
-                .map(|a| self.sides(&a.path, &a.value, &Json::Null, origin)),
+                .map(|a| self.sides(a.path.clone(), &a.value, &Json::Null, origin)),
         );
         changes
     }
@@ -145,7 +146,7 @@ impl Comparison {
         desired
             .iter()
             .filter(|a| defaults.get(&a.path) != &a.value && !a.value.is_null())
-            .map(|a| self.sides(&a.path, &Json::Null, &a.value, origin))
+            .map(|a| self.sides(a.path.clone(), &Json::Null, &a.value, origin))
             .collect()
     }
 

@@ -40,12 +40,15 @@ pub(crate) struct PlanFile {
     seal: Option<String>,
 }
 
+/// Pins by object, each as text.
+type Texts = BTreeMap<String, Box<RawValue>>;
+
 /// What was read and decided of one stack. Each pin and action stays the text that it is in the file: as data, those of
 /// 10,000 functions take 80 MB.
 #[derive(Serialize, Deserialize)]
 struct SavedStack {
     stack: String,
-    pins: BTreeMap<String, Box<RawValue>>,
+    pins: Texts,
     actions: Vec<Box<RawValue>>,
 }
 
@@ -197,11 +200,12 @@ impl PlanFile {
 }
 
 /// What moved; only what differs is read.
-fn moved(seen: &BTreeMap<String, Box<RawValue>>, now: &BTreeMap<String, Box<RawValue>>) -> Vec<Moved> {
-    let differing = |these: &BTreeMap<String, Box<RawValue>>, those: &BTreeMap<String, Box<RawValue>>| -> Pins {
-        let differs = |(name, raw): &(&String, &Box<RawValue>)| those.get(*name).is_none_or(|other| !same(raw, other));
+fn moved(seen: &Texts, now: &Texts) -> Vec<Moved> {
+    let differing = |these: &Texts, those: &Texts| -> Pins {
+        let differs = |name: &str, raw: &RawValue| those.get(name).is_none_or(|other| !same(raw, other));
         let read = |raw: &RawValue| serde_json::from_str::<Pin>(raw.get()).unwrap_or_else(|_| unreadable(raw));
-        these.iter().filter(differs).map(|(name, raw)| (name.clone(), read(raw))).collect()
+        let found = these.iter().filter(|(name, raw)| differs(name, raw));
+        found.map(|(name, raw)| (name.clone(), read(raw))).collect()
     };
     pin::moved(&differing(seen, now), &differing(now, seen))
 }

@@ -147,10 +147,10 @@ impl Ui {
     }
 
     /// The same in parts that end with their lines, of which only some are held at once.
-    pub(crate) fn texts(&mut self, parts: impl Iterator<Item = String>) {
+    pub(crate) fn texts(&mut self, mut parts: impl Iterator<Item = String>) {
         let mut lines = Lines { held: Vec::new(), ui: self, is_text: true };
         // What goes wrong with writing is no failure of the work itself.
-        let _ = parts.map(|part| lines.write_all(part.as_bytes())).collect::<std::io::Result<()>>();
+        let _ = parts.try_for_each(|part| lines.write_all(part.as_bytes()));
     }
 
     /// Writes a JSON document and a line feed.

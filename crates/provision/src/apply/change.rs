@@ -392,7 +392,7 @@ impl Applier<'_> {
             }
             Some(Place::Trigger(function, trigger)) => {
                 let key = &function.key;
-                let now = self.present_function(&key, Ask::default()).await?;
+                let now = self.present_function(key, Ask::default()).await?;
                 let raw: Option<&RawTrigger> = now
                     .as_ref()
                     .and_then(|f| f.triggers.iter().find(|t| t.normal_form().key() == trigger.trigger.key()));
@@ -400,7 +400,7 @@ impl Applier<'_> {
                 let bound = raw.is_some_and(|raw| !raw.unbound);
                 let holder = if bound { None } else { self.still_held(change).await? };
                 let place = TriggerPlace {
-                    function: &key,
+                    function: key,
                     holder: holder.as_ref(),
                     released: holder.is_none(),
                     existing: true,

@@ -127,7 +127,7 @@ async fn deliver(
     let status = wait(session, function, &id).await?;
     let took = started.elapsed();
     let log =
-        logs::read(session, &key, Some(&id), 1).await.map_err(failed(format!("read the log of {key}"), Some(&key)))?;
+        logs::read(session, key, Some(&id), 1).await.map_err(failed(format!("read the log of {key}"), Some(key)))?;
     let told: Vec<Json> = messages(address).await?.into_iter().skip(before).collect();
     Ok(show(run, function, &id, &status, &log, &told, (accepted, took)))
 }

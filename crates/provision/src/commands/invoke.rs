@@ -31,9 +31,9 @@ async fn invoke(run: &mut Run, arguments: &InvokeArgs, loaded: &Loaded) -> Resul
     let account = loaded.stacks.iter().find_map(|s| s.stack.account.clone());
     let session = Session::open(&run.global, &run.world, &run.ui.secrets, account.as_deref()).await?;
     let result = if arguments.asynchronous {
-        send(&session, &key, &event, &arguments.qualifier).await
+        send(&session, key, &event, &arguments.qualifier).await
     } else {
-        call(&session, &key, &event, &arguments.qualifier).await
+        call(&session, key, &event, &arguments.qualifier).await
     };
     session.close().await;
     let result = result?;

@@ -31,7 +31,7 @@ pub(crate) async fn run(run: &mut Run, arguments: &LogsArgs) -> u8 {
     if session.is_embedded() {
         run.ui.say("the embedded local cloud keeps logs as long as its process; `provision local` in another terminal keeps them between commands");
     }
-    let result = follow(run, &session, &key, topic.as_deref(), arguments).await;
+    let result = follow(run, &session, key, topic.as_deref(), arguments).await;
     session.close().await;
     match result {
         Ok(()) => exit::DONE,
