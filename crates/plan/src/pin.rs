@@ -12,6 +12,7 @@ use crate::mark::Mark;
 use crate::observed::{Holder, Observed, ObservedFunction, ObservedNamespace, ObservedPolicy, ObservedRole};
 use crate::plan::Plan;
 use crate::render::guard::DigestKey;
+use crate::resource::function::Setting;
 use crate::resource::trigger::RawTrigger;
 use crate::resource::{function, namespace, policy, role, trigger};
 
@@ -46,6 +47,11 @@ fn attributes(
         pin.insert("(mark)".to_owned(), Json::from(mark.line()));
     }
     pin
+}
+
+/// Stands for what an answer left open. The next answer may give it, or the other way round: that is no move.
+fn not_given() -> Json {
+    json!({ "not_given": true })
 }
 
 /// The pin of a role.
@@ -85,10 +91,13 @@ pub fn of_function(name: &str, present: Option<&ObservedFunction>, key: &DigestK
             f.mark.as_ref(),
             key,
         );
-        // What was not given was not seen.
-        f.not_given.iter().flat_map(|setting| setting.paths()).for_each(|path| drop(pin.remove(*path)));
-        if let Some(image) = &f.image {
-            pin.insert("(image)".to_owned(), Json::from(image.uri.as_str()));
+        let open = f.not_given.iter().flat_map(|setting| setting.paths());
+        pin.extend(open.map(|path| ((*path).to_owned(), not_given())));
+        let may_run_an_image = f.function.runtime == "CustomImage" || f.not_given.contains(&Setting::Runtime);
+        match &f.image {
+            Some(image) => drop(pin.insert("(image)".to_owned(), Json::from(image.uri.as_str()))),
+            None if may_run_an_image => drop(pin.insert("(image)".to_owned(), not_given())),
+            None => {}
         }
         pin
     })
@@ -186,7 +195,7 @@ pub fn moved(seen: &Pins, now: &Pins) -> Vec<Moved> {
                 for path in paths {
                     let (seen, now) =
                         (before.get(path).cloned().unwrap_or_default(), after.get(path).cloned().unwrap_or_default());
-                    if seen != now {
+                    if seen != now && ![&seen, &now].contains(&&not_given()) {
                         all.push(Moved { object: object.clone(), path: path.clone(), seen, now });
                     }
                 }

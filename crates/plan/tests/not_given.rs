@@ -5,7 +5,9 @@ mod support;
 
 use plan::change::Action;
 use plan::desired::Stack;
+use plan::pin;
 use plan::plan::Plan;
+use plan::render::guard::DigestKey;
 use plan::resource::function::{Function, FunctionType, Setting};
 use plan::snapshot::{Snapshot, take};
 use support::simulator::Cloud;
@@ -179,4 +181,19 @@ fn an_image_that_is_not_given_is_the_one_that_the_mark_names() {
         present.function.runtime = "Go1".into();
     }
     assert_eq!(planned(&cloud), ["runtime"], "that it runs no image at all shows");
+}
+
+#[test]
+fn an_answer_that_gives_less_or_more_than_the_one_before_is_no_move() {
+    let key = DigestKey::new(b"k");
+    let seen = |cloud: &Cloud| pin::pins(&cloud.observe(&stack()), &key);
+    let (whole, open) = (answered(&[]), answered(&ALL));
+    assert_eq!(pin::moved(&seen(&whole), &seen(&open)), []);
+    assert_eq!(pin::moved(&seen(&open), &seen(&whole)), []);
+    let mut moved = answered(&[Setting::Runtime]);
+    for present in moved.functions.values_mut() {
+        present.function.memory = 1024;
+    }
+    let paths: Vec<String> = pin::moved(&seen(&whole), &seen(&moved)).into_iter().map(|m| m.path).collect();
+    assert_eq!(paths, ["memory"; 3]);
 }
