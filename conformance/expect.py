@@ -84,8 +84,8 @@ class Comparison:
         letter = f.get("dead_letter", {})
         self.same(f"{where} dead letter", (letter.get("type", ""), letter.get("name", "")),
                   (c["DeadLetterConfig"]["Type"], c["DeadLetterConfig"]["Name"]))
-        self.same(f"{where} file systems", [(x["id"], x["remote_dir"], x["local_dir"]) for x in f.get("file_systems", [])],
-                  [(x["CfsId"], x["RemoteMountDir"], x["LocalMountDir"]) for x in c["CfsConfig"]])
+        self.same(f"{where} file systems", {(x["id"], x["remote_dir"], x["local_dir"]) for x in f.get("file_systems", [])},
+                  {(x["CfsId"], x["RemoteMountDir"], x["LocalMountDir"]) for x in c["CfsConfig"]})
         most = (c["InstanceConcurrencyConfig"] or {}).get("MaxConcurrency")
         self.same(f"{where} instance concurrency", f.get("instance_concurrency", {}).get("max"), most)
         self.same(f"{where} reserved", f.get("reserved_concurrency"), found["reserved"])

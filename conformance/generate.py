@@ -162,7 +162,8 @@ class Generator:
                 f["fixed_intranet_ip"] = True
             if self.chance(0.4):
                 f["file_systems"] = [{"id": "cfs-12345678", "mount_target": "cfs-12345678", "remote_dir": "/data",
-                                      "local_dir": "/mnt/data", "user": "10000", "group": "10000"}]
+                                      "local_dir": f"/mnt/{name}", "user": "10000", "group": "10000"}
+                                     for name in ("data", "cache")[:1 + (r.randint(1, 6) > 3)]]
         if f.get("public_network", True) and self.chance(0.2):
             f["fixed_ip"] = True
         if kind != "image" and self.chance(0.4):

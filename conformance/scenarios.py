@@ -340,6 +340,36 @@ def a_preset_role_is_completed_and_never_rewritten(binary, seed):
 
 
 @scenario()
+def a_role_that_an_ended_run_made_is_waited_for(binary, seed):
+    """One run makes the roles and fails; services see them only some time after the next run has begun."""
+    manifest = {**hook(role="worker"), "roles": {"worker": {"trust": ["scf.qcloud.com"], "policies": []}}}
+    with Bench(binary, seed, role_lag_ms=3000) as bench:
+        bench.write(manifest)
+        bench.control.faults({"action": "CreateFunction", "kind": "refuse", "code": "LimitExceeded.Function"})
+        bench.run("apply", "--yes", expect_code=1)
+        bench.control.faults()
+        bench.apply()
+        refused = [c for c in bench.control.log() if c["action"] == "CreateFunction" and c["code"] == "ResourceNotFound.Role"]
+        claim(refused, "the role was seen at once: the lag is too short for this machine")
+        bench.as_declared()
+        bench.empty_plan()
+
+
+@scenario()
+def tags_and_namespaces_under_way_are_waited_for(binary, seed):
+    with Bench(binary, seed) as bench:
+        bench.write(hook(tags={"one": "a", "two": "b"}))
+        bench.control.faults({"action": "CreateFunction", "kind": "refuse", "code": "ResourceUnavailable.Namespace", "times": 6})
+        bench.apply()
+        busy = {"service": "tag", "kind": "refuse", "code": "FailedOperation.ResourceTagProcessing", "times": 3}
+        bench.control.faults({**busy, "action": "TagResources"}, {**busy, "action": "UnTagResources"})
+        bench.write(hook(tags={"one": "c"}))
+        bench.apply()
+        bench.as_declared()
+        bench.empty_plan()
+
+
+@scenario()
 def what_leaves_the_manifest_is_deleted_triggers_first(binary, seed):
     with Bench(binary, seed) as bench:
         two = hook()

@@ -14,6 +14,7 @@ import time
 import tomllib
 import unittest
 import unittest.mock
+import urllib.parse
 import zipfile
 
 import emit
@@ -150,7 +151,7 @@ class Functions(Case):
         self.scf("DeleteFunction", FunctionName="hook")
         with self.assertRaises(Refused) as again:
             self.function()
-        self.assertIn(again.exception.code, ("ResourceInUse.Function", "ResourceInUse.FunctionName"))
+        self.assertIn(again.exception.code, ("ResourceInUse.Function", "ResourceInUse.FunctionName", "ResourceInUse"))
         self.control.mutate("settle")
         self.assertEqual(self.scf("ListFunctions")["TotalCount"], 0)
 
@@ -210,6 +211,14 @@ class Functions(Case):
         got = self.scf("GetFunction", FunctionName="img")["ImageConfig"]["ImageUri"]
         self.assertRegex(got, r"^ccr\.ccs\.tencentyun\.com/a/b:v1@sha256:[0-9a-f]{64}$")
 
+    def test_wild_spelling_leaves_open_what_the_definition_lets_be_null(self):
+        self.begin(spelling="wild", settle_ms=0)
+        image = {"ImageType": "personal", "ImageUri": "ccr.ccs.tencentyun.com/a/b:v1"}
+        self.scf("CreateFunction", FunctionName="img", Runtime="CustomImage", Code={"ImageConfig": image})
+        told = [self.scf("GetFunction", FunctionName="img") for _ in range(30)]
+        self.assertEqual({t["Runtime"] for t in told}, {None, "CustomImage"})
+        self.assertEqual({t["ImageConfig"]["ImagePort"] for t in told}, {None, 9000})
+
     def test_the_code_can_be_downloaded(self):
         self.function()
         url = self.scf("GetFunctionAddress", FunctionName="hook")["Url"]
@@ -224,6 +233,10 @@ class Functions(Case):
         names = [f["FunctionName"] for o in (0, 20) for f in self.scf("ListFunctions", Offset=o)["Functions"]]
         self.assertEqual(sorted(names), sorted(f"f-{n}" for n in range(25)))
         self.assertNotEqual(names, [f"f-{n}" for n in range(25)])
+        ordered = [f["FunctionName"] for o in (0, 20) for f in self.scf("ListFunctions", Offset=o, Orderby="FunctionName", Order="ASC")["Functions"]]
+        self.assertEqual(ordered, sorted(ordered))
+        self.refuses("InvalidParameterValue.OrderBy", self.scf, "ListFunctions", Orderby="Size")
+        self.refuses("InvalidParameterValue.Order", self.scf, "ListNamespaces", Orderby="Name", Order="up")
 
     def test_versions_and_aliases(self):
         self.function()
@@ -293,6 +306,19 @@ class TriggersTest(Case):
         self.scf("UpdateTrigger", **where, TriggerDesc=json.dumps({"maxMsgNum": 20, "retry": 5, "timeOut": 9}))
         self.refuses("InvalidParameterValue.TriggerDesc", self.scf, "UpdateTrigger", **where, TriggerDesc=json.dumps({"offset": "earliest"}))
 
+    def test_wild_spelling_tells_numbers_in_any_type_and_nothing_by_enable(self):
+        self.server.world.cloud.options.spelling = "wild"
+        self.create("ckafka", "ckafka-abc-t1", json.dumps({"maxMsgNum": 10, "offset": "latest", "retry": 5, "timeOut": 9}))
+        self.bind("WorkflowTask")
+        seen, enable = set(), set()
+        for _ in range(40):
+            for row in self.scf("GetFunction", FunctionName="hook")["Triggers"]:
+                if row["Type"] == "mps":
+                    enable.add((row["Enable"], row["BindStatus"]))
+                else:
+                    seen.add(type(json.loads(row["TriggerDesc"])["maxMsgNum"]))
+        self.assertEqual((seen, enable), ({int, float, str}, {(0, "on"), (1, "on")}))
+
     def test_a_function_url_is_renamed_and_gains_addresses(self):
         text = json.dumps({"AuthType": "NONE", "NetConfig": {"EnableIntranet": False, "EnableExtranet": True}})
         row = self.create("http", "url", text)
@@ -357,6 +383,22 @@ class Access(Case):
         self.assertTrue(any("\\/" in t for t in seen) and any("\\/" not in t for t in seen))
         self.assertTrue(len(seen) > 10)
 
+    def test_wild_spelling_encodes_documents_and_leaves_tags_out_of_lists(self):
+        self.begin(spelling="wild")
+        tags = [{"Key": "team", "Value": "media"}]
+        self.cam("CreateRole", RoleName="r", PolicyDocument=TRUST, Tags=tags)
+        ident = self.cam("CreatePolicy", PolicyName="p", PolicyDocument=json.dumps(policy("scf:Invoke", "*")), Tags=tags)["PolicyId"]
+        told = [self.cam("GetRole", RoleName="r")["RoleInfo"]["PolicyDocument"] for _ in range(60)]
+        encoded = [t for t in told if t.startswith("%7B")]
+        self.assertTrue(any("+" in t for t in encoded) and any("%20" in t for t in encoded) and len(encoded) < 60)
+        for text in encoded:
+            self.assertIn("statement", urllib.parse.unquote_plus(text))
+        rows = [self.cam("DescribeRoleList", Page=1, Rp=10, Tags=tags)["List"][0]["Tags"] for _ in range(30)]
+        self.assertTrue(None in rows and tags in rows)
+        rows = [self.cam("ListPolicies", Scope="Local")["List"][0].get("Tags") for _ in range(30)]
+        self.assertTrue(None in rows and tags in rows)
+        self.assertIn(tags, [self.cam("GetPolicy", PolicyId=ident).get("Tags") for _ in range(30)])
+
     def test_plain_spelling_hands_back_what_was_sent(self):
         self.begin(spelling="plain")
         self.cam("CreateRole", RoleName="r", PolicyDocument=TRUST)
@@ -384,6 +426,11 @@ class Access(Case):
         self.cam("AttachRolePolicy", AttachRoleName="r", PolicyName="QcloudAccessForScfRole")
         rows = self.cam("ListAttachedRolePolicies", RoleName="r", Page=1, Rp=200)["List"]
         self.assertEqual([r["PolicyName"] for r in rows], ["QcloudAccessForScfRole"])
+        own = self.cam("CreatePolicy", PolicyName="own", PolicyDocument=json.dumps(policy("scf:Invoke", "*")))["PolicyId"]
+        self.refuses("InvalidParameter.PolicyIdNotExist", self.cam, "AttachRolePolicy", AttachRoleName="r", PolicyName="own")
+        self.cam("AttachRolePolicy", AttachRoleName="r", PolicyId=own)
+        self.refuses("InvalidParameter.PolicyIdNotExist", self.cam, "DetachRolePolicy", DetachRoleName="r", PolicyName="own")
+        self.cam("DetachRolePolicy", DetachRoleName="r", PolicyId=own)
         pages = [self.cam("ListPolicies", Scope="QCS", Rp=200, Page=p) for p in (1, 2)]
         self.assertEqual(sum(len(p["List"]) for p in pages), pages[0]["TotalNum"])
         self.assertGreater(pages[0]["TotalNum"], 200)
@@ -453,6 +500,21 @@ class Tags(Case):
         self.assertEqual([f["Resource"] for f in answer["FailedResources"]], [name + "absent"])
         rows = self.client.call("tag", "GetResources", {"TagFilters": [{"TagKey": "team", "TagValue": ["media"]}]})["ResourceTagMappingList"]
         self.assertEqual([r["Resource"] for r in rows], ["qcs::scf:ap-beijing:uin/100000000001:namespace/default/function/hook"])
+
+    def test_a_key_that_is_not_there_may_be_told(self):
+        self.function(Tags=[{"Key": "team", "Value": "media"}])
+        name = "qcs::scf:ap-beijing:uin/:namespace/default/function/hook"
+        answers = [self.client.call("tag", "UnTagResources", {"ResourceList": [name], "TagKeys": ["other"]}) for _ in range(30)]
+        codes = {f["Code"] for a in answers for f in a["FailedResources"]}
+        self.assertEqual(codes, {"ResourceNotFound.AttachedTagKeyNotFound"})
+        self.assertIn([], [a["FailedResources"] for a in answers])
+
+    def test_wild_spelling_shortens_regions(self):
+        self.begin(spelling="wild")
+        self.function(Tags=[{"Key": "team", "Value": "media"}])
+        asked = {"TagFilters": [{"TagKey": "team", "TagValue": ["media"]}]}
+        rows = [self.client.call("tag", "GetResources", asked)["ResourceTagMappingList"][0]["Resource"] for _ in range(30)]
+        self.assertEqual({r.split(":")[3] for r in rows}, {"bj", "ap-beijing"})
 
     def test_a_key_holds_a_thousand_values(self):
         self.server.world.cloud.tag_values["full"] = {str(n) for n in range(1000)}

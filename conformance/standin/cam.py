@@ -91,10 +91,11 @@ class Cam:
         raise Refusal("InvalidParameter.RoleNotExist", "the role does not exist")
 
     def policy(self, missing="InvalidParameter.PolicyIdNotExist"):
+        """By id, or a preset one by name: whose policy another name would mean is not said."""
         ident, name = self.call.get("PolicyId"), self.call.get("PolicyName")
         require(ident is not None or name, "InvalidParameter.ParamError", "PolicyId or PolicyName is needed")
         for policy in self.cloud.policies.values():
-            if (policy["id"] == ident) if ident is not None else (policy["name"] == name):
+            if (policy["id"] == ident) if ident is not None else (policy["name"] == name and policy["preset"]):
                 return policy
         raise Refusal(missing, "the policy does not exist")
 
@@ -120,7 +121,8 @@ class Cam:
 
     # -- roles
 
-    def role_info(self, role):
+    def role_info(self, role, listed=False):
+        tags = None if listed and self.spell.wild(0.3) else self.tags(role["tags"])
         return {
             "RoleId": role["id"], "RoleName": role["name"],
             "PolicyDocument": self.spell.document(role["document"], self.cloud.account),
@@ -128,7 +130,7 @@ class Cam:
             "UpdateTime": role["update_time"], "ConsoleLogin": role["console_login"],
             "RoleType": self.spell.rng.choice(["user", "system", None]) if self.spell.wild() else "user",
             "SessionDuration": role["session_duration"], "DeletionTaskId": self.spell.empty_text(),
-            "Tags": self.tags(role["tags"]),
+            "Tags": tags,
             "RoleArn": f"qcs::cam::uin/{self.cloud.account}:roleName/{role['name']}"}
 
     def description(self, code="InvalidParameter.DescriptionLengthOverlimit"):
@@ -170,7 +172,7 @@ class Cam:
         wanted = {t["Key"]: t["Value"] for t in self.call.get("Tags", [])}
         roles = [r for r in self.cloud.roles.values() if wanted.items() <= r["tags"].items()]
         rows, total = self.page(roles)
-        return {"List": [self.role_info(r) for r in rows], "TotalNum": total}
+        return {"List": [self.role_info(r, listed=True) for r in rows], "TotalNum": total}
 
     def DeleteRole(self):
         del self.cloud.roles[self.role()["name"]]
@@ -289,7 +291,11 @@ class Cam:
                 "Type": 2 if policy["preset"] else 1, "AddTime": policy["add_time"],
                 "UpdateTime": policy["update_time"], "PresetAlias": "", "IsServiceLinkedRolePolicy": 0,
                 "PolicyDocument": self.spell.document(policy["document"], self.cloud.account),
-                "Tags": self.tags(policy["tags"]) or []}
+                **self.told_tags(policy, self.spell.wild(0.3))}
+
+    def told_tags(self, policy, left_out):
+        """The definition lets the tags of a policy be missing, and the sample of the list has none."""
+        return {} if left_out else {"Tags": self.tags(policy["tags"]) or []}
 
     def ListPolicies(self):
         scope, keyword = self.call.get("Scope", "All"), self.call.get("Keyword", "").lower()
@@ -307,7 +313,7 @@ class Cam:
                 "Attachments": count, "ServiceType": "", "IsAttached": int(count > 0), "Deactived": 0,
                 "DeactivedDetail": [], "IsServiceLinkedPolicy": 0, "AttachEntityCount": count,
                 "AttachEntityBoundaryCount": 0, "UpdateTime": policy["update_time"],
-                "Tags": self.tags(policy["tags"]) or []}
+                **self.told_tags(policy, self.spell.chance())}
 
     def CreatePolicyVersion(self):
         policy = self.own_policy()

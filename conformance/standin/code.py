@@ -103,5 +103,5 @@ def image_answer(code, spell):
             "EntryPoint": image.get("EntryPoint") or None,
             "Command": image.get("Command") or spell.empty_text(),
             "Args": image.get("Args") or spell.empty_text(),
-            "ContainerImageAccelerate": image.get("ContainerImageAccelerate", False),
-            "ImagePort": image.get("ImagePort", 9000)}
+            "ContainerImageAccelerate": image.get("ContainerImageAccelerate", None if spell.wild() else False),
+            "ImagePort": image.get("ImagePort", None if spell.wild() else 9000)}

@@ -3,6 +3,7 @@ either seen in the provider's published samples or reported by its clients; `wil
 forbids. A client that compares spellings instead of meanings plans changes for ever."""
 
 import json
+import urllib.parse
 
 EXTRA_MEMBERS = {"StandinNote": "a member you have not heard of", "StandinList": [], "StandinNull": None}
 
@@ -39,6 +40,10 @@ class Speller:
         out = json.dumps(value, ensure_ascii=self.chance(0.3), separators=separators)
         return out.replace("/", "\\/") if self.chance(0.4) else out
 
+    def number(self, value):
+        """A number inside a text, whose type nobody promises."""
+        return self.rng.choice([str(value), float(value)]) if self.wild(0.4) else value
+
     def document(self, document, account):
         """A policy or trust document: key order, scalar or array, optional `name/`, `:root` or the uin."""
         if self.mode == "plain":
@@ -48,7 +53,9 @@ class Speller:
         out = self.keys(out)
         if self.wild(0.1):
             out = {"strategyInfo": out}
-        return self.text(out)
+        text = self.text(out)
+        # Samples are URL-encoded: they were made with GET.
+        return self.rng.choice([urllib.parse.quote, urllib.parse.quote_plus])(text) if self.wild(0.2) else text
 
     def statement(self, statement, account):
         out = {}

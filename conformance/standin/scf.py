@@ -70,6 +70,14 @@ class Scf:
         seed = self.cloud.options.seed
         return sorted(rows, key=lambda r: hashlib.sha256(f"{seed}/{r[name]}".encode()).digest())
 
+    def ordered(self, rows, fields):
+        """In the order that is asked for; without one in some order."""
+        by, order = self.call.get("Orderby"), self.call.get("Order", "DESC")
+        require(by is None or by in fields, "InvalidParameterValue.OrderBy", f"Orderby is one of {sorted(fields)}")
+        require(order in ("ASC", "DESC"), "InvalidParameterValue.Order", "Order: ASC or DESC")
+        rows = self.jumbled(rows, "name")
+        return rows if by is None else sorted(rows, key=lambda r: r[fields[by]], reverse=order == "DESC")
+
     # -- functions
 
     def CreateFunction(self):
@@ -78,7 +86,7 @@ class Scf:
                 "InvalidParameterValue.FunctionName", "not a function name")
         key = f"{namespace}/{name}"
         if key in self.region["functions"]:
-            raise Refusal(self.call.rng.choice(["ResourceInUse.Function", "ResourceInUse.FunctionName"]),
+            raise Refusal(self.call.rng.choice(["ResourceInUse.Function", "ResourceInUse.FunctionName", "ResourceInUse"]),
                           "the function exists")
         here = [f for f in self.region["functions"].values() if f["namespace"] == namespace]
         require(len(here) < self.cloud.options.functions_per_namespace, "LimitExceeded.Function", "namespace is full")
@@ -186,6 +194,8 @@ class Scf:
                                             for t in function["triggers"])}
         if code["kind"] == "image":
             out["ImageConfig"] = codes.image_answer(code, self.spell)
+            # "Cannot be got", says the definition.
+            out["Runtime"] = None if self.spell.wild() else out["Runtime"]
         return out
 
     def tags(self, function):
@@ -200,7 +210,7 @@ class Scf:
         require(len(p.get("Filters", [])) <= 10, "InvalidParameterValue.Filters", "10 filters at most")
         for f in p.get("Filters", []):
             rows = [r for r in rows if self.passes(r, f["Name"], f["Values"])]
-        rows = self.jumbled(rows, "name")
+        rows = self.ordered(rows, {"FunctionName": "name", "AddTime": "add_time", "ModTime": "mod_time"})
         return {"TotalCount": len(rows), "Functions": [self.summary(f) for f in page(rows, offset, limit)]}
 
     @staticmethod
@@ -267,7 +277,7 @@ class Scf:
     def ListNamespaces(self):
         limit, offset = self.call.get("Limit", 20), self.call.get("Offset", 0)
         require(0 < limit <= 100, "InvalidParameterValue.Limit", "Limit is 1 to 100")
-        rows = self.jumbled(self.region["namespaces"].values(), "name")
+        rows = self.ordered(self.region["namespaces"].values(), {"Name": "name", "Updatetime": "mod_time"})
         return {"TotalCount": len(rows), "Namespaces": [
             {"Name": n["name"], "Description": n["description"], "AddTime": n["add_time"], "ModTime": n["mod_time"],
              "Type": "default"} for n in page(rows, offset, limit)]}

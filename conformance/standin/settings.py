@@ -179,9 +179,9 @@ def answer(function, spell, ident):
                     "Description": "", "LicenseInfo": spell.empty_text(), "Status": "Active", "Stamp": "Default",
                     "Tags": spell.empty_list()} for row in c["Layers"]],
         "DeadLetterConfig": dict(c["DeadLetterConfig"]),
-        "CfsConfig": {"CfsInsList": [{"IpAddress": "10.0.0.9", "MountVpcId": c["VpcConfig"]["VpcId"],
-                                      "MountSubnetId": c["VpcConfig"]["SubnetId"], **row}
-                                     for row in listed(c["CfsConfig"])]},
+        "CfsConfig": {"CfsInsList": spell.shuffled(
+            {"IpAddress": "10.0.0.9", "MountVpcId": c["VpcConfig"]["VpcId"],
+             "MountSubnetId": c["VpcConfig"]["SubnetId"], **row} for row in listed(c["CfsConfig"]))},
         "ProtocolParams": c["ProtocolParams"],
         "InstanceConcurrencyConfig": c["InstanceConcurrencyConfig"],
         "ProtocolType": c["ProtocolType"] or spell.empty_text(),

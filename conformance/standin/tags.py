@@ -10,6 +10,8 @@ CHARACTERS = re.compile(r"[\w +\-=._:/@()\[\]（）【】]+")
 RESERVED = re.compile(r"(qcs:|project:).*|qcloud|tencent|project")
 VALUES_PER_KEY = 1000  # tag limits page
 FUNCTION = re.compile(r"qcs::scf:([a-z0-9\-]+):uin/(\d*):namespace/([^/]+)/function/([^/]+)")
+# As samples and messages of the service have them.
+SHORT_REGIONS = {"ap-guangzhou": "gz", "ap-chongqing": "cq", "ap-beijing": "bj", "ap-shanghai": "sh"}
 CAM_THING = re.compile(r"qcs::cam:[a-z0-9\-]*:uin/(\d*):(role|policy)/(\d+)")
 
 
@@ -107,7 +109,14 @@ class Tag:
     def UnTagResources(self):
         keys = self.call.get("TagKeys")
         require(0 < len(keys) <= 10, "LimitExceeded.TagNumPerRequest", "1 to 10 tag keys a call")
-        return self.for_each(lambda tags: [tags.pop(k, None) for k in keys])
+        return self.for_each(lambda tags: self.drop(tags, keys))
+
+    def drop(self, tags, keys):
+        # What becomes of a key that is not there is not said; the error lists have a code for it.
+        require(set(keys) <= set(tags) or not self.spell.chance(), "ResourceNotFound.AttachedTagKeyNotFound",
+                "a tag key is not attached to the resource")
+        for key in keys:
+            tags.pop(key, None)
 
     def ModifyResourceTags(self):
         replace, delete = self.call.get("ReplaceTags"), self.call.get("DeleteTags")
@@ -142,8 +151,13 @@ class Tag:
         start = int(token[3:]) if token else 0
         more = start + size < len(found)
         return {"PaginationToken": f"at-{start + size}" if more else "",
-                "ResourceTagMappingList": [{"Resource": n, "Tags": self.rows(t)}
+                "ResourceTagMappingList": [{"Resource": self.spelled(n), "Tags": self.rows(t)}
                                            for n, t in found[start:start + size]]}
+
+    def spelled(self, name):
+        parts = name.split(":")
+        parts[3] = SHORT_REGIONS.get(parts[3], parts[3]) if self.spell.wild(0.3) else parts[3]
+        return ":".join(parts)
 
     def check_filters(self, filters):
         require(len(filters) <= 6, "LimitExceeded.TagNumPerRequest", "6 tag filters at most")

@@ -100,7 +100,8 @@ def told_description(trigger, region, appid, spell):
                   "maxSingleMsgSize": 5242880, "maxTotalMsgSize": 6291456, "partitionNum": 3,
                   "topicId": "topic-1a2b3c4d", "topicName": topic, "topicStatus": "on"}
         group = value["consumerGroupName"] or f"scf_{trigger['id']}"
-        return spell.text(spell.keys({**value, "consumerGroupName": group, **extras}))
+        numbers = {k: spell.number(value[k]) for k in ("maxMsgNum", "retry", "timeOut")}
+        return spell.text(spell.keys({**value, **numbers, "consumerGroupName": group, **extras}))
     if kind == "http":
         return spell.text(spell.keys(http_answer(trigger, region, appid, spell)))
     return spell.text(spell.keys(value)) if isinstance(value, dict) else value
@@ -117,6 +118,8 @@ def http_answer(trigger, region, appid, spell):
         net[f"Wss{side}Url"] = f"wss://{domain}" if on else ""
         net[f"Ws{side}Url"] = f"ws://{domain}" if on else ""
     cors = value.get("CorsConfig")
+    if cors and "MaxAge" in cors:
+        cors = {**cors, "MaxAge": spell.number(cors["MaxAge"])}
     if cors is None and spell.wild():
         cors = {"Enable": False, "Origins": [], "Methods": [], "Headers": [], "ExposeHeaders": [],
                 "MaxAge": 0, "Credentials": False}
@@ -128,9 +131,11 @@ def http_answer(trigger, region, appid, spell):
 def told(trigger, function, cloud, spell, info):
     """One trigger as told. `info`: the richer form of ListTriggers, where texts may be null."""
     empty = spell.empty_text if info else (lambda: "")
+    # Whether an event type is bound is told by BindStatus; what Enable means for this type is not described.
+    enable = spell.rng.choice([0, 1]) if trigger["type"] == "mps" and spell.wild() else trigger["enable"]
     return {"ModTime": trigger["mod_time"], "AddTime": trigger["add_time"], "Type": trigger["type"],
             "TriggerDesc": told_description(trigger, function["region"], cloud.appid, spell),
-            "TriggerName": trigger["name"], "Enable": trigger["enable"],
+            "TriggerName": trigger["name"], "Enable": enable,
             "CustomArgument": trigger["argument"] or empty(), "AvailableStatus": "Available",
             "ResourceId": trigger["resource"], "BindStatus": trigger["bind"], "TriggerAttribute": "single",
             "Qualifier": trigger["qualifier"], "Description": trigger["note"] or empty()}
@@ -198,11 +203,11 @@ class Triggers:
             require(re.fullmatch(r"ckafka-[a-z0-9]+-.+", name), "InvalidParameterValue.TriggerName", "INSTANCE-TOPIC")
             self.need_service_role()
         elif kind == "http":
-            require(not [t for t in same if t["qualifier"] == qualifier], "ResourceInUse.Trigger",
+            require(not [t for t in same if t["qualifier"] == qualifier], self.in_use("ResourceInUse.Trigger"),
                     "a version has one function URL")
             name = ident
         if kind not in ("http", "cos"):
-            require(name not in [t["name"] for t in same], "ResourceInUse.TriggerName", "the trigger name is in use")
+            require(name not in [t["name"] for t in same], self.in_use("ResourceInUse.TriggerName"), "the trigger name is in use")
         stamp, enable = self.cloud.stamp(), self.enable()
         trigger = {"id": ident, "type": kind, "name": name, "description": description, "qualifier": qualifier,
                    "enable": 1 if enable is None else enable, "argument": argument,
@@ -223,7 +228,12 @@ class Triggers:
         for other in self.cloud.functions():
             for t in other["triggers"]:
                 require(not (t["type"] == "cos" and t["name"] == name and t["description"] == description),
-                        "InvalidParameterValue.CosNotifyRuleConflict", "the event and filter are taken")
+                        self.in_use("InvalidParameterValue.CosNotifyRuleConflict", "ResourceInUse.Cos"),
+                        "the event and filter are taken")
+
+    def in_use(self, *codes):
+        """The codes have a general form, and which one comes is not said."""
+        return self.spell.rng.choice([*codes, "ResourceInUse"]) if self.spell.wild() else codes[0]
 
     def create_mps(self):
         event = as_json(self.call.get("TriggerDesc", "")).get("eventType")
