@@ -2,7 +2,7 @@
 //! is unknown, or the service says that something exists already, the object is read again and decided again by
 //! the planner's own rules; only what is left is sent.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plan::address::Kind;
 use plan::change::{Action, Change, Decision};
@@ -11,13 +11,12 @@ use plan::desired::RoleKind;
 use plan::diagnostic::Severity;
 use plan::observed::{FunctionKey, ObservedFunction, ObservedPolicy, ObservedRole, Status};
 use plan::progress::Outcome;
-use plan::resource::role::Preset;
 use plan::resource::trigger::RawTrigger;
 use plan::step::Step;
-use tencentcloud::{Error, cam, scf};
+use tencentcloud::{Error, scf};
 
 use super::bindings::bound_by;
-use super::pins::role_of;
+use super::role_lag::ROLE_LAG;
 use super::steps::StepError;
 use super::wait::Pauses;
 use super::{Applier, Place, Trouble};
@@ -25,9 +24,6 @@ use crate::observe::{self, Ask};
 
 /// How often a change is decided again before it counts as failed.
 const ROUNDS: usize = 5;
-/// How long other services may not see a role, from when one of them first did not. Nothing documents it; clients wait 5
-/// to 10 s (facts CAM 3.9).
-const ROLE_LAG: Duration = Duration::from_secs(30);
 /// How long an answer may lag behind a write before the write counts as not kept.
 pub(super) const READ_LAG: Duration = Duration::from_secs(5);
 /// How often a step is sent, at most, that leaves no trace.
@@ -274,50 +270,6 @@ impl Applier<'_> {
         }
     }
 
-    /// A role that was made moments ago may not be visible everywhere yet, and it need not be this run that made it: of
-    /// one that is known to exist, the word that it does not is waited out, once for all changes that use it.
-    async fn may_be_role_lag(&self, error: &Error, change: &Change, step: &Step) -> bool {
-        // Also the word for an account that has never opened MPS: of a role that is older nothing is to be hoped, and an
-        // event type that was taken from its holder for this goes back at once.
-        let only_made = error.code() == Some("FailedOperation.InvalidMpsUser");
-        let mut waits = false;
-        for role in self.roles_meant(error, change, step) {
-            let seen = !only_made && self.observed.roles.get(role).is_some_and(Option::is_some);
-            if seen || self.roles_made.lock().await.contains_key(role) {
-                let mut missed = self.roles_missed.lock().await;
-                let since = missed.entry(role.to_owned()).or_insert_with(Instant::now);
-                waits |= since.elapsed() < ROLE_LAG;
-            }
-        }
-        waits
-    }
-
-    /// The roles that a refusal may be about; none when it is about none.
-    fn roles_meant<'s>(&'s self, error: &Error, change: &Change, step: &'s Step) -> Vec<&'s str> {
-        let (scf, mps) = (Preset::Scf.role_name(), Preset::Mps.role_name());
-        let of_function = match self.places.get(&change.address) {
-            Some(Place::Function(function) | Place::Trigger(function, _)) => Some(function.function.role.as_str()),
-            Some(Place::Policy(_) | Place::Role(_) | Place::Namespace(_)) | None => None,
-        };
-        let used = role_of(step).or(of_function).filter(|role| !role.is_empty());
-        if cam::is_role_absent(error) {
-            return used.into_iter().collect();
-        }
-        match error.code() {
-            Some("FailedOperation.QcsRoleNotFound") => vec![scf, mps],
-            Some("FailedOperation.InvalidMpsUser") => vec![mps],
-            Some(
-                "ResourceNotFound.Role"
-                | "ResourceNotFound.RoleCheck"
-                | "InvalidParameter.RoleCheck"
-                | "InvalidParameterValue.Role"
-                | "FailedOperation.CallRoleFailed"
-                | "UnauthorizedOperation.Role",
-            ) => used.into_iter().chain([scf]).collect(),
-            _ => Vec::new(),
-        }
-    }
-
     /// Reads the object and decides again. `None`: it is as it should be. An answer that does not show what was
     /// just written yet is asked for again for a while. `last`: how the steps ended, if not well.
     async fn remaining(
@@ -346,13 +298,7 @@ impl Applier<'_> {
                     return Err(refused.clone());
                 }
                 (Some(trouble), _) if enough => return Err(settled(trouble.clone())),
-                (None, _) if enough => {
-                    let paths: Vec<&str> = decision.attributes.iter().map(|a| &*a.path).collect();
-                    return Err(Trouble::failed(format!(
-                        "the service accepted the change and kept another value for {}",
-                        paths.join(", ")
-                    )));
-                }
+                (None, _) if enough => return Err(not_kept(&decision)),
                 _ => return Ok(Some(decision.steps)),
             }
         }
@@ -496,6 +442,15 @@ fn settled(trouble: Trouble) -> Trouble {
         }
         Outcome::Applied | Outcome::Failed | Outcome::Skipped => trouble,
     }
+}
+
+/// The service took every write, and what is read says otherwise.
+fn not_kept(decision: &Decision) -> Trouble {
+    if decision.action == Some(Action::Create) {
+        return Trouble::failed("the service accepted the change, and the object is not there");
+    }
+    let paths: Vec<&str> = decision.attributes.iter().map(|a| &*a.path).collect();
+    Trouble::failed(format!("the service accepted the change and kept another value for {}", paths.join(", ")))
 }
 
 /// A change that ended in a failed status did not take; the platform says why.

@@ -7,6 +7,7 @@ mod change;
 pub(crate) mod holder;
 pub(crate) mod lease;
 mod pins;
+mod role_lag;
 mod steps;
 mod wait;
 
