@@ -8,12 +8,14 @@ use serde_json::{Value as Json, json};
 
 use crate::address::ResourceAddress;
 use crate::attributes::{Attributes, Comparison, Side};
+use crate::desired::Stack;
 use crate::mark::Mark;
 use crate::observed::{Holder, Observed, ObservedFunction, ObservedNamespace, ObservedPolicy, ObservedRole};
 use crate::plan::Plan;
 use crate::render::guard::DigestKey;
+use crate::resource::Origin;
 use crate::resource::function::Setting;
-use crate::resource::trigger::RawTrigger;
+use crate::resource::trigger::{RawTrigger, TriggerKey};
 use crate::resource::{function, namespace, policy, role, trigger};
 
 /// One object's attributes; `null` stands for an object that is absent.
@@ -54,16 +56,36 @@ fn not_given() -> Json {
     json!({ "not_given": true })
 }
 
+fn policy_name(name: &str) -> String {
+    format!("policy[{name}]")
+}
+
+fn role_name(name: &str) -> String {
+    format!("role[{name}]")
+}
+
+fn namespace_name(region: &str, name: &str) -> String {
+    format!("namespace[{region}/{name}]")
+}
+
+fn function_name(place: &str) -> String {
+    format!("function[{place}]")
+}
+
+fn trigger_name(function: &str, key: &TriggerKey) -> String {
+    format!("trigger[{function}][{}/{}]", key.kind, key.key)
+}
+
 /// The pin of a role.
 #[must_use]
 pub fn of_role(name: &str, present: Option<&ObservedRole>, key: &DigestKey) -> Pin {
-    present.map(|r| attributes(&format!("role[{name}]"), role::COMPARISON, &r.role.attributes(), None, key))
+    present.map(|r| attributes(&role_name(name), role::COMPARISON, &r.role.attributes(), None, key))
 }
 
 /// The pin of a policy.
 #[must_use]
 pub fn of_policy(name: &str, present: Option<&ObservedPolicy>, key: &DigestKey) -> Pin {
-    present.map(|p| attributes(&format!("policy[{name}]"), policy::COMPARISON, &p.policy.attributes(), None, key))
+    present.map(|p| attributes(&policy_name(name), policy::COMPARISON, &p.policy.attributes(), None, key))
 }
 
 /// The pin of a namespace.
@@ -71,7 +93,7 @@ pub fn of_policy(name: &str, present: Option<&ObservedPolicy>, key: &DigestKey) 
 pub fn of_namespace(region: &str, name: &str, present: Option<&ObservedNamespace>, key: &DigestKey) -> Pin {
     present.map(|n| {
         attributes(
-            &format!("namespace[{region}/{name}]"),
+            &namespace_name(region, name),
             namespace::COMPARISON,
             &n.namespace.attributes(),
             n.mark.as_ref(),
@@ -84,13 +106,8 @@ pub fn of_namespace(region: &str, name: &str, present: Option<&ObservedNamespace
 #[must_use]
 pub fn of_function(name: &str, present: Option<&ObservedFunction>, key: &DigestKey) -> Pin {
     present.map(|f| {
-        let mut pin = attributes(
-            &format!("function[{name}]"),
-            function::COMPARISON,
-            &f.function.attributes(),
-            f.mark.as_ref(),
-            key,
-        );
+        let mut pin =
+            attributes(&function_name(name), function::COMPARISON, &f.function.attributes(), f.mark.as_ref(), key);
         let open = f.not_given.iter().flat_map(|setting| setting.paths());
         pin.extend(open.map(|path| ((*path).to_owned(), not_given())));
         let may_run_an_image = f.function.runtime == "CustomImage" || f.not_given.contains(&Setting::Runtime);
@@ -107,28 +124,69 @@ pub fn of_function(name: &str, present: Option<&ObservedFunction>, key: &DigestK
 #[must_use]
 pub fn of_trigger(function: &str, raw: &RawTrigger, key: &DigestKey) -> (String, Pin) {
     let normal = raw.normal_form();
-    let identity = normal.key();
-    let name = format!("trigger[{function}][{}/{}]", identity.kind, identity.key);
+    let name = trigger_name(function, &normal.key());
     let pin = attributes(&name, trigger::COMPARISON, &normal.attributes(), None, key);
     (name, Some(pin))
 }
 
+/// Attributes of declared objects whose values come from sensitive sources, by the names of pins. What the cloud holds
+/// there is, or was, a secret too.
+pub struct Sensitive<'s>(BTreeMap<String, &'s Origin>);
+
+impl<'s> Sensitive<'s> {
+    /// Those of a stack.
+    #[must_use]
+    pub fn of(stack: &'s Stack) -> Self {
+        let mut all = BTreeMap::new();
+        let mut note = |origin: &'s Origin, name: &dyn Fn() -> String| {
+            if origin.has_sensitive() {
+                all.insert(name(), origin);
+            }
+        };
+        stack.policies.iter().for_each(|p| note(&p.origin, &|| policy_name(&p.name)));
+        stack.roles.iter().for_each(|r| note(&r.origin, &|| role_name(&r.name)));
+        stack.namespaces.iter().for_each(|n| note(&n.origin, &|| namespace_name(&n.region, &n.name)));
+        for function in &stack.functions {
+            let place = function.key.to_string();
+            note(&function.origin, &|| function_name(&place));
+            for trigger in &function.triggers {
+                note(&trigger.origin, &|| trigger_name(&place, &trigger.trigger.key()));
+            }
+        }
+        Self(all)
+    }
+
+    /// Leaves digests of what is sensitive.
+    fn hide(&self, name: &str, pin: &mut Pin, key: &DigestKey) {
+        let (Some(origin), Some(pin)) = (self.0.get(name), pin) else { return };
+        let address = ResourceAddress::pinned(name);
+        for (path, value) in pin.iter_mut().filter(|(path, value)| origin.is_sensitive(path) && !value.is_object()) {
+            let side = Side { value: value.take(), guarded: true };
+            *value = json!({ "digest": key.digest(&address, path, &side) });
+        }
+    }
+}
+
 /// Pins of everything that was read, one after the other: those of a large stack take more room than the stack. Of two
 /// with one name the later one counts.
-pub fn each(observed: &Observed, key: &DigestKey, mut take: impl FnMut(String, Pin)) {
+pub fn each(observed: &Observed, sensitive: &Sensitive<'_>, key: &DigestKey, mut take: impl FnMut(String, Pin)) {
+    let mut take = |name: String, mut pin: Pin| {
+        sensitive.hide(&name, &mut pin, key);
+        take(name, pin);
+    };
     take("account".to_owned(), Some([("uin".to_owned(), Json::from(observed.account.as_str()))].into()));
     for (name, present) in &observed.policies {
-        take(format!("policy[{name}]"), of_policy(name, present.as_ref(), key));
+        take(policy_name(name), of_policy(name, present.as_ref(), key));
     }
     for (name, present) in &observed.roles {
-        take(format!("role[{name}]"), of_role(name, present.as_ref(), key));
+        take(role_name(name), of_role(name, present.as_ref(), key));
     }
     for ((region, name), present) in &observed.namespaces {
-        take(format!("namespace[{region}/{name}]"), of_namespace(region, name, present.as_ref(), key));
+        take(namespace_name(region, name), of_namespace(region, name, present.as_ref(), key));
     }
     for (function, present) in &observed.functions {
         let name = function.to_string();
-        take(format!("function[{name}]"), of_function(&name, present.as_deref(), key));
+        take(function_name(&name), of_function(&name, present.as_deref(), key));
         for raw in present.iter().flat_map(|f| &f.triggers) {
             let (name, pin) = of_trigger(&name, raw, key);
             take(name, pin);
@@ -236,7 +294,7 @@ mod tests {
         let key = DigestKey::new(b"k");
         let pins = |role| {
             let mut all = Pins::new();
-            each(&observed(role), &key, |name, pin| drop(all.insert(name, pin)));
+            each(&observed(role), &Sensitive(BTreeMap::new()), &key, |name, pin| drop(all.insert(name, pin)));
             all
         };
         assert!(moved(&pins(Some("x")), &pins(Some("x"))).is_empty());

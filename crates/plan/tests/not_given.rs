@@ -188,7 +188,8 @@ fn an_answer_that_gives_less_or_more_than_the_one_before_is_no_move() {
     let key = DigestKey::new(b"k");
     let seen = |cloud: &Cloud| {
         let mut all = pin::Pins::new();
-        pin::each(&cloud.observe(&stack()), &key, |name, pin| drop(all.insert(name, pin)));
+        let stack = stack();
+        pin::each(&cloud.observe(&stack), &pin::Sensitive::of(&stack), &key, |name, pin| drop(all.insert(name, pin)));
         all
     };
     let (whole, open) = (answered(&[]), answered(&ALL));

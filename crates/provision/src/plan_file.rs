@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plan::pin::{self, Moved, Pin, Pins};
+use plan::pin::{self, Moved, Pin, Pins, Sensitive};
 use plan::render::guard::{DigestKey, Sealing, same_seal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use crate::commands::{Planned, Run};
 use crate::error::CommandError;
 use crate::load::Loaded;
+use crate::ui::Secrets;
 
 /// The version of the file's format.
 const FORMAT_VERSION: &str = "1";
@@ -53,9 +54,18 @@ struct SavedStack {
 }
 
 impl SavedStack {
-    fn of(planned: &Planned, key: &DigestKey) -> Self {
+    /// What is sensitive is there as digests; whatever else repeats a secret passes the filter of all that is written. The
+    /// same secrets leave the same texts, so these can still be compared.
+    fn of(planned: &Planned, loaded: &Loaded, key: &DigestKey, secrets: &Secrets) -> Self {
+        let sensitive = Sensitive::of(&loaded.stacks[planned.index].stack);
+        let raw = |value: &Json| {
+            let text = secrets.filter(&value.to_string());
+            RawValue::from_string(text.clone()).unwrap_or_else(|_| raw(&Json::String(text)))
+        };
         let mut pins = BTreeMap::new();
-        pin::each(&planned.observed, key, |name, pin| drop(pins.insert(name, raw(&pin))));
+        pin::each(&planned.observed, &sensitive, key, |name, pin| {
+            pins.insert(secrets.filter(&name), raw(&serde_json::json!(pin)));
+        });
         let actions = pin::actions(&planned.plan, key).map(|action| raw(&action)).collect();
         Self { stack: planned.plan.stack.clone(), pins, actions }
     }
@@ -84,7 +94,7 @@ impl PlanFile {
             manifests: plan::mark::digest(text),
             destroy,
             targets: run.global.target.clone(),
-            stacks: planned.iter().map(|p| SavedStack::of(p, digests)).collect(),
+            stacks: planned.iter().map(|p| SavedStack::of(p, loaded, digests, &run.ui.secrets)).collect(),
             seal: None,
         };
         if run.own_key.is_none() {
@@ -179,7 +189,7 @@ impl PlanFile {
     }
 
     /// What keeps today's plans from being the saved ones; nothing when they are.
-    pub(crate) fn stale(&self, planned: &[Planned], run: &Run) -> Vec<Stale> {
+    pub(crate) fn stale(&self, planned: &[Planned], loaded: &Loaded, run: &Run) -> Vec<Stale> {
         let digests = self.key(run);
         let mut all = Vec::new();
         for saved in &self.stacks {
@@ -187,7 +197,7 @@ impl PlanFile {
                 all.push(Stale { stack: saved.stack.clone(), moved: Vec::new(), actions_differ: true });
                 continue;
             };
-            let now = SavedStack::of(today, &digests);
+            let now = SavedStack::of(today, loaded, &digests, &run.ui.secrets);
             let moved = moved(&saved.pins, &now.pins);
             let actions_differ = saved.actions.len() != now.actions.len()
                 || saved.actions.iter().zip(&now.actions).any(|(saved, now)| !same(saved, now));

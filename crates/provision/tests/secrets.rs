@@ -117,6 +117,9 @@ fn no_command_prints_or_writes_a_secret() {
     let [applied, _] = run(&project, &["apply", "--yes"]);
     assert_eq!(applied.code, 0, "{}{}", applied.stdout, applied.stderr);
     run(&project, &["plan", "--detailed-exitcode"]).iter().for_each(|r| assert_eq!(r.code, 0, "{}", r.stdout));
+    // Now the cloud holds what it was given, and a plan pins what it holds.
+    run(&project, &["plan", "--out", "later.plan"]);
+    run(&project, &["apply", "later.plan"]).iter().for_each(|r| assert_eq!(r.code, 0, "{}", r.stderr));
     // What the function itself writes to its log is somebody else's text with our secrets in it.
     let [invoked, _] = run(&project, &["invoke", "hook"]);
     assert!(!invoked.stdout.is_empty() || !invoked.stderr.is_empty());
@@ -131,7 +134,12 @@ fn no_command_prints_or_writes_a_secret() {
     run(&project, &["permissions"]);
 
     // Secrets change, move and go away: before and after are both hidden.
-    let renewed = project.with("ENV_SECRET", "zq7canary-renewed").with("ARGUMENT_SECRET", "zq7canary-renewed-too");
+    let renewed = project
+        .with("ENV_SECRET", "zq7canary-renewed")
+        .with("ARGUMENT_SECRET", "zq7canary-renewed-too")
+        .with("TEXT_SECRET", "zq7canary-renewed-text");
+    run(&renewed, &["apply", "later.plan"]).iter().for_each(|r| assert_eq!(r.code, 3, "{}", r.stderr));
+    run(&renewed, &["plan", "--out", "renewed.plan"]);
     renewed.edit("QUOTED: \"${var.quoted}\", ", "");
     let [changed, _] = run(&renewed, &["plan", "--detailed-exitcode"]);
     assert_eq!(changed.code, 2, "{}", changed.stdout);

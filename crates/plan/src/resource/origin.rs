@@ -91,6 +91,12 @@ impl Origin {
         }
     }
 
+    /// Whether any value came from a sensitive source.
+    #[must_use]
+    pub fn has_sensitive(&self) -> bool {
+        self.places.list.iter().any(|place| place.shown.is_hidden())
+    }
+
     /// Whether the value at `path` stands literally in the manifest and is not sensitive.
     #[must_use]
     pub fn is_literal(&self, path: &str) -> bool {

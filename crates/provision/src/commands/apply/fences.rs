@@ -10,11 +10,18 @@ use serde_json::Value as Json;
 use crate::cli::ApplyArgs;
 use crate::commands::{Planned, Run};
 use crate::error::CommandError;
+use crate::load::Loaded;
 use crate::plan_file::PlanFile;
 
 /// Why a saved plan does not hold any more: seen, now and wanted, object by object (design rule 7).
-pub(super) fn stale(run: &mut Run, saved: &PlanFile, planned: &[Planned], which: &str) -> Option<CommandError> {
-    let stale = saved.stale(planned, run);
+pub(super) fn stale(
+    run: &mut Run,
+    saved: &PlanFile,
+    planned: &[Planned],
+    loaded: &Loaded,
+    which: &str,
+) -> Option<CommandError> {
+    let stale = saved.stale(planned, loaded, run);
     if stale.is_empty() {
         return None;
     }

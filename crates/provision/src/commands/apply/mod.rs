@@ -166,7 +166,7 @@ async fn once(run: &mut Run, order: &Order<'_>, loaded: &Loaded, session: &Sessi
         run.explain_error(&error);
         return Try::Ended(Run::findings_code(&planned));
     }
-    if let Some(error) = order.saved.and_then(|saved| stale(run, saved, &planned, SAVED_PLAN)) {
+    if let Some(error) = order.saved.and_then(|saved| stale(run, saved, &planned, loaded, SAVED_PLAN)) {
         return Try::Ended(run.fail(&error, (!run.is_text()).then_some(loaded)));
     }
     if planned.iter().all(|p| p.plan.is_empty()) {
@@ -263,7 +263,7 @@ async fn still_planned(
 ) -> Result<(), CommandError> {
     let shown = PlanFile::of(planned, loaded, run, order.destroy);
     let now = run.plan_all(session, loaded, order.destroy).await?;
-    stale(run, &shown, &now, "the plan that was shown").map_or(Ok(()), Err)
+    stale(run, &shown, &now, loaded, "the plan that was shown").map_or(Ok(()), Err)
 }
 
 async fn carry_out_all(
