@@ -160,7 +160,8 @@ impl<'s> Sensitive<'s> {
     fn hide(&self, name: &str, pin: &mut Pin, key: &DigestKey) {
         let (Some(origin), Some(pin)) = (self.0.get(name), pin) else { return };
         let address = ResourceAddress::pinned(name);
-        for (path, value) in pin.iter_mut().filter(|(path, value)| origin.is_sensitive(path) && !value.is_object()) {
+        let is_digest = |value: &Json| value.as_object().is_some_and(|o| o.len() == 1 && o.contains_key("digest"));
+        for (path, value) in pin.iter_mut().filter(|(path, value)| origin.is_sensitive(path) && !is_digest(value)) {
             let side = Side { value: value.take(), guarded: true };
             *value = json!({ "digest": key.digest(&address, path, &side) });
         }

@@ -76,12 +76,6 @@ fn raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// Whether two texts say the same. A file may have been indented since.
-fn same(one: &RawValue, other: &RawValue) -> bool {
-    let read = |raw: &RawValue| serde_json::from_str::<Json>(raw.get()).ok();
-    one.get() == other.get() || read(one) == read(other)
-}
-
 impl PlanFile {
     /// A file of these plans.
     pub(crate) fn of(planned: &[Planned], loaded: &Loaded, run: &Run, destroy: bool) -> Self {
@@ -103,9 +97,23 @@ impl PlanFile {
         file
     }
 
-    /// What the seal is of.
+    /// What the seal is of: what the file says, however it is indented.
     fn unsealed(&self, to: &mut Sealing) -> std::io::Result<()> {
         Ok(serde_json::to_writer(to, self)?)
+    }
+
+    /// Takes the indentation out of what was read.
+    fn compact(&mut self) {
+        let compact = |raw: &mut Box<RawValue>| {
+            if raw.get().contains('\n')
+                && let Ok(value) = serde_json::from_str::<Json>(raw.get())
+            {
+                *raw = self::raw(&value);
+            }
+        };
+        for stack in &mut self.stacks {
+            stack.pins.values_mut().chain(&mut stack.actions).for_each(compact);
+        }
     }
 
     /// Whether the file may be relied upon: under PROVISION_DIGEST_KEY its seal has to fit.
@@ -171,6 +179,7 @@ impl PlanFile {
         if file.kind != KIND || file.format_version != FORMAT_VERSION {
             return Err(failed(format!("this is no saved plan of format {FORMAT_VERSION}").into()));
         }
+        file.compact();
         file.check_seal(run)?;
         Ok(file)
     }
@@ -200,7 +209,7 @@ impl PlanFile {
             let now = SavedStack::of(today, loaded, &digests, &run.ui.secrets);
             let moved = moved(&saved.pins, &now.pins);
             let actions_differ = saved.actions.len() != now.actions.len()
-                || saved.actions.iter().zip(&now.actions).any(|(saved, now)| !same(saved, now));
+                || saved.actions.iter().zip(&now.actions).any(|(saved, now)| saved.get() != now.get());
             if actions_differ || !moved.is_empty() {
                 all.push(Stale { stack: saved.stack.clone(), moved, actions_differ });
             }
@@ -212,7 +221,7 @@ impl PlanFile {
 /// What moved; only what differs is read.
 fn moved(seen: &Texts, now: &Texts) -> Vec<Moved> {
     let differing = |these: &Texts, those: &Texts| -> Pins {
-        let differs = |name: &str, raw: &RawValue| those.get(name).is_none_or(|other| !same(raw, other));
+        let differs = |name: &str, raw: &RawValue| those.get(name).is_none_or(|other| raw.get() != other.get());
         let read = |raw: &RawValue| serde_json::from_str::<Pin>(raw.get()).unwrap_or_else(|_| unreadable(raw));
         let found = these.iter().filter(|(name, raw)| differs(name, raw));
         found.map(|(name, raw)| (name.clone(), read(raw))).collect()

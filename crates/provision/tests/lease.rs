@@ -308,6 +308,20 @@ fn a_slow_look_at_what_others_left_does_not_hold_up_an_apply() {
 }
 
 #[test]
+fn a_look_at_what_others_left_that_fails_is_made_up_for_by_another_plan() {
+    let refuse = |code: &str| Effect::Refuse { code: code.to_owned(), message: "no".to_owned() };
+    for rule in [
+        Rule::on("DescribeTags", Effect::HttpStatus(502)),
+        Rule::on("DescribeTags", refuse("InternalError")),
+        Rule::on("DescribeTags", refuse("InvalidParameterValue.TagFilters")).times(1),
+    ] {
+        let cloud = Cloud::with(Options { faults: Some(Faults::new(vec![rule])), ..Options::default() });
+        Project::on(&cloud, SMALL).run(&["apply", "--yes"]).exits(0);
+        assert_eq!(writes(&cloud).iter().filter(|action| *action == "CreateFunction").count(), 1);
+    }
+}
+
+#[test]
 fn a_lease_that_cannot_be_given_back_is_told_and_does_no_harm() {
     let refuse = Effect::Refuse { code: "AuthFailure.UnauthorizedOperation".to_owned(), message: "no".to_owned() };
     let rules = vec![Rule::on("DeleteTag", refuse)];

@@ -383,3 +383,48 @@ fn a_namespace_of_ours_in_which_others_have_functions_stays_and_is_told() {
     project.run(&APPLY).exits(0);
     assert_eq!(cloud.namespaces(), ["default"]);
 }
+
+/// An answer in which members have other values.
+fn rewrite(members: &[(&str, Json)]) -> Effect {
+    let set = members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Effect::Rewrite { set, remove: Vec::new() }
+}
+
+#[test]
+fn an_update_never_becomes_a_replacement_that_no_plan_showed() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, SMALL);
+    project.run(&["apply", "--yes"]).exits(0);
+    project.edit("runtime: CustomRuntime", "runtime: Go1");
+    project.edit("memory: 128", "memory: 512");
+    // The runtime is told again only when the first write is looked at.
+    play(&cloud, vec![Rule::on("GetFunction", rewrite(&[("Runtime", Json::Null)])).times(2)]);
+    let since = written(&cloud);
+    let ran = project.with("CI", "true").run(&["apply", "--yes", "--format", "json"]).exits(1);
+    let report = ran.json();
+    let outcome = outcome(&report, "function.hook");
+    assert_eq!((text(&outcome["outcome"]), text(&outcome["error"]["code"])), ("failed", "Moved"), "{report}");
+    assert!(writes(&cloud, since).iter().all(|action| !action.starts_with("Delete")), "{:?}", writes(&cloud, since));
+}
+
+#[test]
+fn a_role_that_cannot_be_made_is_not_taken_for_ours_where_no_tags_are_told() {
+    let role = "roles: { worker: { trust: [scf.qcloud.com], policies: [QcloudSCFReadOnlyAccess] } }\n";
+    let cloud = Cloud::start();
+    let theirs = Project::on(&cloud, &format!("stack: theirs\nregion: ap-beijing\n{role}"));
+    let ours = Project::on(&cloud, &format!("{SMALL}{role}"));
+    play(
+        &cloud,
+        vec![
+            Rule::on("CreateRole", Effect::Delay { ms: 2_000 }).nth(1),
+            Rule::on("GetRole", rewrite(&[("RoleInfo.Tags", Json::Null)])),
+        ],
+    );
+    let child = started(&ours, &["apply", "--yes", "--lease", "off", "--format", "json"]);
+    wait_until("the plan", || count(&cloud, "CreateFunction") > 0);
+    theirs.run(&["apply", "--yes", "--lease", "off"]);
+    let attached = count(&cloud, "AttachRolePolicy");
+    let report = ended(child).exits(1).json();
+    assert_eq!(text(&outcome(&report, "role.worker")["outcome"]), "failed", "{report}");
+    assert_eq!(count(&cloud, "AttachRolePolicy"), attached, "nothing is done to a role of theirs");
+}

@@ -284,8 +284,9 @@ impl Applier<'_> {
             if let Some(finding) = decision.findings.iter().find(|f| f.severity == Severity::Error) {
                 return Err(Trouble::failed(finding.message.clone()));
             }
-            if decision.action.is_none() {
-                return Ok(None);
+            let Some(now) = decision.action else { return Ok(None) };
+            if goes_beyond(change, now) {
+                return Err(Trouble { code: Some("Moved".to_owned()), ..Trouble::failed(beyond(change, now)) });
             }
             let repeated: Vec<&Step> = decision.steps.iter().filter(|s| sent.times(s) > 0).collect();
             if !repeated.is_empty() && lag.pause().await {
@@ -413,6 +414,30 @@ impl Applier<'_> {
             _ => Ok(false),
         }
     }
+}
+
+/// Whether what is to be done by now is more than what was shown, and allowed: then it takes a new plan. A create may
+/// have to be completed, and what is replaced comes in parts.
+fn goes_beyond(change: &Change, now: Action) -> bool {
+    match (change.action, now) {
+        (Action::Create, Action::Create | Action::Update)
+        | (Action::Update, Action::Update)
+        | (Action::Replace, Action::Create | Action::Update | Action::Replace)
+        | (Action::Delete, Action::Delete) => false,
+        // A trigger that went meanwhile is made again: that is what was shown, and nothing is lost.
+        (Action::Update, Action::Create) => change.address.kind() != Kind::Trigger,
+        (Action::Create | Action::Update, Action::Replace | Action::Delete)
+        | (Action::Replace, Action::Delete)
+        | (Action::Delete, Action::Create | Action::Update | Action::Replace) => true,
+    }
+}
+
+fn beyond(change: &Change, now: Action) -> String {
+    let planned = change.action.word();
+    format!(
+        "it changed since the plan was made: it would have to be {}d now, not {planned}d; it was left alone",
+        now.word()
+    )
 }
 
 /// Whether a change may stop here. Not between taking a binding away and giving it to another; and a function that is

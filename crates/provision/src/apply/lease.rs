@@ -317,8 +317,10 @@ async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
             // So it is with the traces of others: without them the plan is made again.
             Next::Call(call @ Call::List) if lease.is_recalling() => {
                 match tokio::time::timeout(LOOKING, send(client, call)).await {
-                    Ok(answer) => lease.answered(&answer?, client.service_time(), &holder::gone),
-                    Err(_) => lease.unrecalled(client.service_time()),
+                    Ok(Ok(answer)) => lease.answered(&answer, client.service_time(), &holder::gone),
+                    // Without this right no later list will be had either.
+                    Ok(Err(error)) if error.is_permission_denied() || error.is_action_unknown() => return Err(error),
+                    Ok(Err(_)) | Err(_) => lease.unrecalled(client.service_time()),
                 }
             }
             Next::Call(call) => {
@@ -350,7 +352,13 @@ async fn send(client: &Client, call: Call) -> Result<Answer, Error> {
 /// All values of the key.
 async fn list(client: &Client) -> Result<Vec<String>, Error> {
     let request = tag::DescribeTags { tag_keys: Some(vec![lease::KEY.to_owned()]), ..Default::default() };
-    let rows = client.list(None, &request).await?;
+    let rows = match client.list(None, &request).await {
+        // The definition can be read as if keys went with values only; without both it lists every pair.
+        Err(error) if error.code().is_some_and(|code| code.starts_with("InvalidParameter")) => {
+            client.list(None, &tag::DescribeTags::default()).await?
+        }
+        rows => rows?,
+    };
     Ok(rows.into_iter().filter(|row| row.tag_key == lease::KEY).map(|row| row.tag_value).collect())
 }
 

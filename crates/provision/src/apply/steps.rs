@@ -101,9 +101,12 @@ impl Applier<'_> {
                     session_duration: *session_duration,
                     tags: (!tags.is_empty()).then(|| wire::cam_tags(tags)),
                 };
-                // Whether it is made or not: nothing that needs it runs before that is settled.
-                self.roles_made.lock().await.insert(name.clone(), tags.clone());
-                client.call(None, &request).await?;
+                let made = client.call(None, &request).await;
+                // One that was refused is somebody else's, if it is there.
+                if made.as_ref().err().is_none_or(Error::outcome_unknown) {
+                    self.roles_made.lock().await.insert(name.clone(), tags.clone());
+                }
+                made?;
             }
             Step::UpdateRoleDescription { name, description } => {
                 client
