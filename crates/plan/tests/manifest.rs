@@ -148,6 +148,10 @@ fn rules_across_resources_hold() {
         codes(&base(&f("a1", ", type: http, triggers: { t: { type: timer, cron: '0 0 3 * * * *' } }"))),
         ["P015"]
     );
+    let scripted = |handler: &str| {
+        codes(&base(&format!("  a1: {{ runtime: Python3.10, handler: {handler}, code: {{ demo: x }} }}\n")))
+    };
+    assert_eq!((scripted("index.main"), scripted("index.main2").len(), scripted("index").len()), (vec![], 1, 1));
     assert_eq!(codes(&base(&f("a1", ", log: { logset: a, topic: b }"))), ["P039"]);
     assert_eq!(codes(&base(&f("a1", ", aliases: {}"))), ["P016"]);
     assert_eq!(

@@ -67,12 +67,19 @@ pub(crate) fn function(name: &str, span: Span, findings: &mut Vec<Diagnostic>) {
 }
 
 /// The form of an entry point: `file.method` for Python, Node.js and PHP, `package.Class::method` for Java. Custom
-/// runtimes take any text (the platform hands it over as it is).
+/// runtimes take any text (the platform hands it over as it is). The definition of CreateFunction wants both parts of
+/// `file.method` to end with a letter; no refusal of a digit is known, so that is a warning.
 pub(crate) fn handler(text: &str, runtime: &str, span: Span, findings: &mut Vec<Diagnostic>) {
     let part = |p: &str| (2..=60).contains(&p.len()) && is_label(p) && !p.ends_with(['-', '_']);
     let scripted = ["Python", "Nodejs", "Php"].iter().any(|r| runtime.starts_with(r));
     if scripted && !text.split_once('.').is_some_and(|(file, method)| part(file) && part(method)) {
         bad(findings, span, format!("`{text}` is no handler for {runtime}"), "file.method, such as index.main_handler");
+    } else if scripted && text.split('.').any(|part| part.ends_with(|c: char| c.is_ascii_digit())) {
+        findings.push(
+            Diagnostic::warning(Code::BadFormat, format!("the platform may refuse the handler `{text}`"))
+                .at(span)
+                .help("its documentation wants file and method to end with a letter"),
+        );
     } else if runtime.starts_with("Java")
         && !text.split_once("::").is_some_and(|(class, method)| class.contains('.') && !method.is_empty())
     {
