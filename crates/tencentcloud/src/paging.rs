@@ -17,6 +17,9 @@ const READS: u32 = 5;
 /// How long a list that changed while it was read is left alone before the second reading; doubled before each further
 /// one, for whoever is changing it is seldom done after one write.
 const FIRST_PAUSE: Duration = Duration::from_millis(40);
+/// Pages under way at once. A page of functions is some 100 KB, each connection keeps room for the largest that it has
+/// read, and a client may have many connections.
+const PAGES_AT_ONCE: usize = 16;
 /// More pages than any quota fills: a length beyond this is nonsense and not worth reading.
 const MOST_PAGES: u64 = 10_000;
 
@@ -91,14 +94,21 @@ async fn read_once<A: Paged, T>(
     if total / size > MOST_PAGES {
         return Ok(None);
     }
+    let mut offsets = (size..total).step_by(usize::try_from(size).unwrap_or(usize::MAX));
     let mut pages = JoinSet::new();
-    for offset in (size..total).step_by(usize::try_from(size).unwrap_or(usize::MAX)) {
+    let start = |offset| {
         let one = page(client.clone(), region.map(str::to_owned), request.clone(), offset, size);
-        pages.spawn(async move { (offset, one.await) });
+        async move { (offset, one.await) }
+    };
+    for offset in offsets.by_ref().take(PAGES_AT_ONCE) {
+        pages.spawn(start(offset));
     }
     let mut count = first;
     let mut rest = Vec::new();
     while let Some(joined) = pages.join_next().await {
+        if let Some(offset) = offsets.next() {
+            pages.spawn(start(offset));
+        }
         match joined {
             Ok((offset, result)) => {
                 let (rows, told) = result?;
