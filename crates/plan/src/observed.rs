@@ -101,7 +101,7 @@ pub struct ObservedNamespace {
     pub namespace: Namespace,
     /// The mark at the end of its description.
     pub mark: Option<Mark>,
-    /// How many functions are in it that are not the stack's; counted where it is the stack's and no longer declared.
+    /// How many functions are in it that are not the stack's; counted where it is the stack's.
     pub others: usize,
 }
 

@@ -363,9 +363,21 @@ fn a_namespace_of_ours_in_which_others_have_functions_stays_and_is_told() {
         code: scf::Code { demo_id: Some("demo-1".to_owned()), ..Default::default() },
         ..Default::default()
     });
+    project.run(&["snapshot", "--out", "cloud.json"]).exits(0);
+    let declared = std::fs::read_to_string(project.path("manifests/hook.yaml")).expect("the manifest");
     project.write("manifests/hook.yaml", SMALL);
-    for _ in 0..2 {
+    let planned = project.run(&["plan", "--snapshot", "cloud.json"]).exits(0);
+    assert!(format!("{planned:?}").contains("1 function of others is in it"), "{planned:?}");
+    for destroy in [false, false, true, true] {
         let before = written(&cloud);
+        // To destroy it says no less than to declare it no longer.
+        if destroy {
+            project.write("manifests/hook.yaml", &declared);
+            let report = project.run(&["destroy", "--yes", "--max-deletes", "unlimited"]).exits(0);
+            assert!(!writes(&cloud, before).contains(&"DeleteNamespace".to_owned()), "{report:?}");
+            assert!(format!("{report:?}").contains("P059"), "{report:?}");
+            continue;
+        }
         let report = project.run(&APPLY).exits(0);
         assert!(!writes(&cloud, before).contains(&"DeleteNamespace".to_owned()), "{report:?}");
         let plan = project.run(&["plan", "--detailed-exitcode", "--format", "json"]).exits(0).json();
@@ -380,7 +392,7 @@ fn a_namespace_of_ours_in_which_others_have_functions_stays_and_is_told() {
         ..Default::default()
     });
     wait_until("its end", || !cloud.functions().contains(&"media/by-hand".to_owned()));
-    project.run(&APPLY).exits(0);
+    project.run(&["destroy", "--yes"]).exits(0);
     assert_eq!(cloud.namespaces(), ["default"]);
 }
 

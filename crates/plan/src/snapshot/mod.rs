@@ -75,7 +75,7 @@ struct Object {
     /// What was not read, for no manifest declared it then, or what the service did not give.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     unread: BTreeSet<String>,
-    /// Functions of others in a namespace that would go.
+    /// Functions of others in a namespace of the stack: it does not go while they are there.
     #[serde(default, skip_serializing_if = "is_zero")]
     others: usize,
 }

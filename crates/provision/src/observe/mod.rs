@@ -92,8 +92,9 @@ async fn functions(
     .await?;
 
     let mut in_use: BTreeSet<(String, String)> = BTreeSet::new();
-    // Ours, and no longer declared: they can go when nobody else uses them.
-    let mut going: BTreeSet<(String, String)> = BTreeSet::new();
+    // A namespace of ours goes only when nobody else uses it. Whether it is to go is not asked here: one that is declared
+    // goes by `destroy`, and by a manifest that is planned from a snapshot of this reading.
+    let mut owned: BTreeSet<(String, String)> = BTreeSet::new();
     for (region, rows) in &listed {
         for row in rows {
             let present = wire::namespace(row);
@@ -101,8 +102,8 @@ async fn functions(
             let ours = present.mark.as_ref().is_some_and(|m| m.identity == identity);
             let declared = stack.namespaces.iter().any(|n| n.region == *region && n.name == row.name);
             let used = wanted_places.contains(&(*region, row.name.as_str()));
-            if ours && !declared {
-                going.insert(((*region).to_owned(), row.name.clone()));
+            if ours {
+                owned.insert(((*region).to_owned(), row.name.clone()));
             }
             if ours || declared {
                 observed.namespaces.insert(((*region).to_owned(), row.name.clone()), Some(present));
@@ -120,7 +121,7 @@ async fn functions(
     let mut wanted: BTreeMap<FunctionKey, Option<u64>> = tagged.into_iter().map(|k| (k, None)).collect();
     let lists = in_use.iter().map(|(region, namespace)| {
         let (declared, wanted) = (&declared, &wanted);
-        let counted = going.contains(&(region.clone(), namespace.clone()));
+        let counted = owned.contains(&(region.clone(), namespace.clone()));
         async move {
             let of_interest = |row: scf::Function| {
                 let key = FunctionKey::new(region.as_str(), namespace.as_str(), row.function_name);
