@@ -217,6 +217,35 @@ fn declared_objects_are_ours_by_the_word_of_the_tag_service() {
 }
 
 #[test]
+fn a_policy_whose_create_lost_its_answer_is_ours_although_no_answer_tells_tags() {
+    let cloud = Cloud::start();
+    let project = Project::on(&cloud, MANIFEST);
+    let silent = |create: Rule| {
+        let nothing = rewritten("GetResources", &[("ResourceTagMappingList", json!([]))]);
+        vec![without("ListPolicies", &["List.0.Tags"]), without("GetPolicy", &["Tags"]), nothing, create]
+    };
+    play(&cloud, silent(Rule::on("CreatePolicy", Effect::LoseAnswer).nth(1)));
+    let sent = count(&cloud, "CreatePolicy", || drop(project.run_here(&["apply", "--yes"], false).exits(0)));
+    assert_eq!(sent, 1);
+    cloud.set_faults(None);
+    assert_eq!(changes(&project), [""; 0]);
+    // What has the name when a create is refused is not what that create made.
+    let policies = "policies: { invoke: { document: { version: \"2.0\", statement: [{ effect: deny, action: \"*\", resource: \"*\" }] } } }";
+    let other = Project::on(&cloud, &format!("stack: other\nregion: ap-beijing\nfunctions: {{}}\n{policies}\n"));
+    let policy = || {
+        let rows = cloud.call(&cam::ListPolicies { scope: Some("Local".to_owned()), ..Default::default() }).list;
+        cloud.call(&cam::GetPolicy { policy_id: rows[0].policy_id }).policy_document
+    };
+    let before = policy();
+    let unseen = rewritten("ListPolicies", &[("List", json!([])), ("TotalNum", json!(0))]).times(1);
+    play(&cloud, silent(unseen));
+    let report = other.run_here(&["apply", "--yes"], false).exits(1);
+    assert!(format!("{report:?}").contains("carries no mark of a stack"), "{report:?}");
+    cloud.set_faults(None);
+    assert_eq!(policy(), before);
+}
+
+#[test]
 fn a_short_name_of_a_region_is_followed_or_told() {
     let cloud = Cloud::start();
     let project = applied(&cloud);

@@ -372,10 +372,11 @@ impl Applier<'_> {
         observe::role_by_name(self.client, name, made.as_ref().or(seen)).await.map_err(|e| Trouble::of_read(&e))
     }
 
-    /// A policy as it is now. Where the answers give no tags, they are those that the plan saw.
+    /// A policy as it is now. Where the answers give no tags, they are those that it was made with, or that the plan saw.
     pub(super) async fn policy_now(&self, name: &str) -> Result<Option<ObservedPolicy>, Trouble> {
+        let made = self.policies_made.lock().await.get(name).cloned();
         let seen = self.observed.policies.get(name).and_then(|p| p.as_ref()).map(|p| &p.policy.tags);
-        observe::policy_by_name(self.client, name, seen).await.map_err(|e| Trouble::of_read(&e))
+        observe::policy_by_name(self.client, name, made.as_ref().or(seen)).await.map_err(|e| Trouble::of_read(&e))
     }
 
     pub(super) async fn present_function(

@@ -140,6 +140,8 @@ pub(crate) struct Applier<'a> {
     policy_ids: Mutex<BTreeMap<String, u64>>,
     /// Roles that were made, or may have been, with the tags they were made with.
     roles_made: Mutex<BTreeMap<String, Tags>>,
+    /// The same of policies.
+    policies_made: Mutex<BTreeMap<String, Tags>>,
     /// When a service first did not see a role that is there: it sees it a little later.
     roles_missed: Mutex<BTreeMap<String, Instant>>,
     /// MPS event types that were taken from their holders and not yet given to another.
@@ -204,6 +206,7 @@ impl<'a> Applier<'a> {
             custom: custom_policies(stack, observed),
             policy_ids: Mutex::new(ids),
             roles_made: Mutex::new(BTreeMap::new()),
+            policies_made: Mutex::new(BTreeMap::new()),
             roles_missed: Mutex::new(BTreeMap::new()),
             released: Mutex::new(BTreeMap::new()),
             turns: Mutex::new(BTreeMap::new()),

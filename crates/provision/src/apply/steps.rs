@@ -233,7 +233,12 @@ impl Applier<'_> {
                     description: Some(description.clone()).filter(|d| !d.is_empty()),
                     tags: Some(wire::cam_tags(tags)),
                 };
-                let answer = client.call(None, &request).await?;
+                let answer = client.call(None, &request).await;
+                // Not after a refusal: what has the name then is another's.
+                if answer.as_ref().map_or_else(Error::outcome_unknown, |_| true) {
+                    self.policies_made.lock().await.insert(name.clone(), tags.clone());
+                }
+                let answer = answer?;
                 self.policy_ids.lock().await.insert(name.clone(), answer.policy_id);
             }
             Step::UpdatePolicy { id, description, document, .. } => {
