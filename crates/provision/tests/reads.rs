@@ -154,6 +154,11 @@ fn without_own_access(project: &Project) {
 #[test]
 fn what_left_the_manifest_goes_although_lists_tell_no_tags() {
     let row_without = |action: &str| without(action, &["List.0.Tags"]);
+    let empty = |action: &str| rewritten(action, &[("List.0.Tags", json!([]))]);
+    // It lists what it knows, and that is functions alone.
+    let resource = "qcs::scf:ap-beijing:uin/1:namespace/media/function/hook";
+    let row = json!([{ "Resource": resource, "Tags": [{ "TagKey": "provision-stack", "TagValue": "hook" }] }]);
+    let functions_only = || rewritten("GetResources", &[("ResourceTagMappingList", row.clone())]);
     let null = || rewritten("DescribeRoleList", &[("List.0.Tags", json!(null))]);
     let unserved = || refused("GetResources", "InvalidAction");
     for (rules, [roles, policies]) in [
@@ -162,6 +167,10 @@ fn what_left_the_manifest_goes_although_lists_tell_no_tags() {
         (vec![row_without("ListPolicies"), row_without("DescribeRoleList"), without("GetPolicy", &["Tags"])], [0, 1]),
         // Where it does not, the objects do.
         (vec![row_without("ListPolicies"), null(), unserved()], [1, 1]),
+        (vec![row_without("ListPolicies"), null(), functions_only()], [1, 1]),
+        // An empty list says no more than none.
+        (vec![empty("ListPolicies"), empty("DescribeRoleList")], [0, 1]),
+        (vec![empty("ListPolicies"), empty("DescribeRoleList"), functions_only()], [1, 1]),
     ] {
         let cloud = Cloud::start();
         let project = applied(&cloud);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use localcloud::Options;
 use support::{Cloud, Project, is_write};
+use tencentcloud::cam;
 
 /// A stack of functions with inline code, one timer and one tag each.
 fn manifest(functions: usize) -> String {
@@ -71,6 +72,30 @@ fn calls_grow_with_the_stack_and_none_asks_what_is_known() {
         let mut expected = lists(functions);
         expected.insert("GetFunction".to_owned(), functions);
         assert_eq!(counted, expected, "one read for each function, which tells its triggers and tags too");
+    }
+}
+
+/// Rows of a list need not tell whose a policy is, and the Tag service may know functions alone.
+#[test]
+fn policies_of_others_are_asked_only_while_the_tag_service_names_none_of_ours() {
+    let cloud = Cloud::with(Options { quotas: false, ..Options::default() });
+    let document = "{ version: \"2.0\", statement: [{ effect: allow, action: \"scf:Invoke\", resource: \"*\" }] }";
+    for number in 0..40 {
+        cloud.call(&cam::CreatePolicy {
+            policy_name: format!("theirs-{number}"),
+            policy_document: serde_json::json!({ "version": "2.0", "statement": [
+                { "effect": "allow", "action": ["scf:Invoke"], "resource": ["*"] },
+            ] })
+            .to_string(),
+            ..Default::default()
+        });
+    }
+    let functions = manifest(1);
+    for (policies, asked) in [("", 40), ("policies: { ours: { document: DOCUMENT } }\n", 1)] {
+        let project = Project::on(&cloud, &format!("{functions}{}", policies.replace("DOCUMENT", document)));
+        project.run(&["apply", "--yes", "--quiet"]).exits(0);
+        let counted = calls(&cloud, || drop(project.run(&["plan", "--detailed-exitcode"]).exits(0)));
+        assert_eq!((counted["ListPolicies"], counted["GetPolicy"]), (1, asked), "{counted:?}");
     }
 }
 

@@ -59,13 +59,15 @@ pub(super) async fn roles(
 }
 
 /// A role that a list by the stack's tag holds, if it carries the tag: a filter that the service did not apply must not
-/// make others' roles ours. Where neither the row nor the Tag service tells, the role itself is asked.
+/// make others' roles ours. Where neither the row nor the Tag service tells, the role itself is asked: not where the Tag
+/// service knows other roles by the same tag, for a list without a filter may hold every role of a large account.
 async fn owned_role(
     client: &Client,
     stack: &str,
     tagged: &Tagged,
-    row: cam::RoleInfo,
+    mut row: cam::RoleInfo,
 ) -> Result<Option<(String, ObservedRole)>, CommandError> {
+    row.tags = row.tags.filter(|tags| tells(tags));
     let known = tagged.role(&row.role_id);
     let (info, attached) = if row.tags.is_some() || known.is_some() {
         if !carries(&wire::role(&row, Vec::new(), known).role.tags, stack) {
@@ -73,6 +75,8 @@ async fn owned_role(
         }
         let attached = attached(client, &row.role_name).await?;
         (row, attached)
+    } else if tagged.knows_roles() {
+        return Ok(None);
     } else {
         match find_role(client, &row.role_name, true).await? {
             Some(found) => found,
@@ -81,6 +85,11 @@ async fn owned_role(
     };
     let role = wire::role(&info, attached, known);
     Ok(carries(&role.role.tags, stack).then_some((info.role_name, role)))
+}
+
+/// Whether a row of a list tells the tags of its object. An empty list says no more than `null`: both occur (facts CAM 3.2).
+fn tells(tags: &[cam::Tag]) -> bool {
+    !tags.is_empty()
 }
 
 fn carries(tags: &Tags, stack: &str) -> bool {
@@ -128,10 +137,11 @@ pub(super) async fn policies(
     let mut all: BTreeMap<String, Option<ObservedPolicy>> =
         stack.policies.iter().map(|p| (p.name.clone(), None)).collect();
     let tagged_so = |tags: &Vec<cam::Tag>| tags.iter().any(|t| t.key == mark::STACK_TAG && t.value == stack.name);
-    let may_be_ours = |row: &cam::StrategyInfo| match &row.tags {
+    // Official samples of the list have rows without tags. That the Tag service names a function of ours does not say
+    // that it would name a policy: until it is seen to name one, each is asked.
+    let may_be_ours = |row: &cam::StrategyInfo| match row.tags.as_ref().filter(|tags| tells(tags)) {
         Some(tags) => tagged_so(tags),
-        // Official samples of the list have rows without tags. Where the Tag service lists nothing, each is asked.
-        None => tagged.policy(row.policy_id).is_some() || !tagged.is_served,
+        None => tagged.policy(row.policy_id).is_some() || !tagged.knows_policies(),
     };
     let interesting = rows.iter().filter(|row| all.contains_key(&row.policy_name) || may_be_ours(row));
     let found = try_join_all(interesting.map(|row| find_policy(client, row, tagged.policy(row.policy_id)))).await?;

@@ -20,8 +20,6 @@ pub(super) struct Tagged {
     roles: BTreeMap<String, Tags>,
     /// All tags of custom policies, by the policy's id.
     policies: BTreeMap<u64, Tags>,
-    /// Whether the service lists resources at all.
-    pub(super) is_served: bool,
     /// What is there and cannot be looked at, in words.
     pub(super) left_out: Option<String>,
 }
@@ -35,6 +33,17 @@ impl Tagged {
     /// The tags of a policy, if it carries the stack's.
     pub(super) fn policy(&self, id: u64) -> Option<&Tags> {
         self.policies.get(&id)
+    }
+
+    /// Whether the service is seen to know roles. One that names none may know none: it does not know every kind of
+    /// resource everywhere.
+    pub(super) fn knows_roles(&self) -> bool {
+        !self.roles.is_empty()
+    }
+
+    /// Whether the service is seen to know policies.
+    pub(super) fn knows_policies(&self) -> bool {
+        !self.policies.is_empty()
     }
 }
 
@@ -50,7 +59,7 @@ pub(super) async fn tagged(client: &Client, stack: &str) -> Result<Tagged, Comma
         }
         Err(error) => return Err(failed("list what this stack owns", None)(error)),
     };
-    let mut all = Tagged { is_served: true, ..Tagged::default() };
+    let mut all = Tagged::default();
     let mut nowhere = Vec::new();
     for row in rows {
         // A row that does not repeat the tag which it was found by may lack others as well.

@@ -261,7 +261,9 @@ pub(crate) fn role(info: &cam::RoleInfo, attached: Vec<(String, u64)>, known: Op
 
 /// A custom policy in normal form. `known` are its tags where neither answer gives any.
 pub(crate) fn policy(row: &cam::StrategyInfo, answer: &cam::GetPolicyAnswer, known: Option<&Tags>) -> ObservedPolicy {
-    let given = [&row.tags, &answer.tags].into_iter().flatten().map(|t| cam_tags(t));
+    // An empty list in a row of a list says no more than `null`.
+    let row_tags = row.tags.as_ref().filter(|tags| !tags.is_empty());
+    let given = [row_tags, answer.tags.as_ref()].into_iter().flatten().map(|t| cam_tags(t));
     let tags = given.reduce(|row, answer| row.into_iter().chain(answer).collect()).or_else(|| known.cloned());
     let tags = tags.unwrap_or_default();
     ObservedPolicy {
