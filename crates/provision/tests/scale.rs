@@ -96,6 +96,10 @@ fn policies_of_others_are_asked_only_while_the_tag_service_names_none_of_ours() 
         project.run(&["apply", "--yes", "--quiet"]).exits(0);
         let counted = calls(&cloud, || drop(project.run(&["plan", "--detailed-exitcode"]).exits(0)));
         assert_eq!((counted["ListPolicies"], counted["GetPolicy"]), (1, asked), "{counted:?}");
+        // What others own is asked once for all stacks of a command.
+        project.write("manifests/more.yaml", "stack: more\nregion: ap-beijing\nfunctions: {}\n");
+        let counted = calls(&cloud, || drop(project.run(&["plan"]).exits(0)));
+        assert_eq!((counted["ListPolicies"], counted["GetPolicy"]), (2, 40 + usize::from(asked == 1)), "{counted:?}");
     }
 }
 

@@ -175,10 +175,11 @@ impl Run {
     ) -> Result<Vec<Planned>, CommandError> {
         let targets = self.global.target.clone();
         let guard = self.world.variable("PROVISION_ACCOUNT");
+        let asked = observe::Asked::default();
         let planned = futures_util::future::try_join_all(loaded.stacks.iter().enumerate().map(|(index, loaded)| {
-            let targets = &targets;
+            let (targets, asked) = (&targets, &asked);
             async move {
-                let observed = observe::observe(&session.client, &loaded.stack).await?;
+                let observed = observe::observe(&session.client, &loaded.stack, asked).await?;
                 let wanted = wanted(&loaded.stack, destroy);
                 let (observed, mut plan) = with_holders(session, &wanted, observed).await;
                 if let Some(finding) = wrong_account(&loaded.stack, guard, &observed) {

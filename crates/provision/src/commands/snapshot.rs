@@ -45,7 +45,8 @@ async fn pictures(run: &Run, session: &Session, loaded: &Loaded) -> Result<Snaps
     let guard = run.world.variable("PROVISION_ACCOUNT");
     // Taken before the first read: a plan is never said to be newer than what it was made from.
     let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
-    let reads = loaded.stacks.iter().map(|one| observe::observe(&session.client, &one.stack));
+    let asked = observe::Asked::default();
+    let reads = loaded.stacks.iter().map(|one| observe::observe(&session.client, &one.stack, &asked));
     let observed = futures_util::future::try_join_all(reads).await?;
     let pictures = loaded.stacks.iter().zip(&observed).map(|(one, observed)| {
         if let Some(finding) = wrong_account(&one.stack, guard, observed) {

@@ -17,7 +17,7 @@ use plan::resource::function::AsyncConfig;
 use tencentcloud::{Client, Error, scf, sts};
 
 pub(crate) use holders::holders;
-pub(crate) use roles::{policy_by_name, role_by_name};
+pub(crate) use roles::{Asked, policy_by_name, role_by_name};
 
 use crate::error::CommandError;
 use crate::wire;
@@ -38,7 +38,8 @@ pub(crate) fn failed(doing: impl Into<String>, address: Option<&dyn ToString>) -
 }
 
 /// Reads everything a plan of this stack needs: first what lists and names tell, then what they leave open.
-pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, CommandError> {
+/// Stacks that share `asked` read each policy of the account once.
+pub(crate) async fn observe(client: &Client, stack: &Stack, asked: &Asked) -> Result<Observed, CommandError> {
     let (identity, tagged, roles, policies) = tokio::try_join!(
         async {
             client
@@ -54,7 +55,7 @@ pub(crate) async fn observe(client: &Client, stack: &Stack) -> Result<Observed, 
     observed.left_out.clone_from(&tagged.left_out);
     let (roles, policies, ()) = tokio::try_join!(
         roles::roles(client, stack, &tagged, roles),
-        roles::policies(client, stack, &tagged, policies),
+        roles::policies(client, stack, &tagged, policies, asked),
         functions(client, stack, tagged.functions.clone(), &mut observed),
     )?;
     Ok(Observed { roles, policies, ..observed })

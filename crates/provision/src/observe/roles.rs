@@ -2,6 +2,7 @@
 //! tags; that is not to say that it has none (rule 1).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use plan::desired::{RoleKind, Stack};
@@ -10,10 +11,16 @@ use plan::observed::{ObservedPolicy, ObservedRole};
 use plan::resource::tags::Tags;
 use tencentcloud::{Client, cam};
 
+use tokio::sync::{Mutex, OnceCell};
+
 use super::failed;
 use super::tagged::Tagged;
 use crate::error::CommandError;
 use crate::wire;
+
+/// Policies that were asked, by id, so that the stacks of one command ask each of them once. `None` is absent.
+#[derive(Default)]
+pub(crate) struct Asked(Mutex<BTreeMap<u64, Arc<OnceCell<Option<cam::GetPolicyAnswer>>>>>);
 
 /// A role as it was read, and what is attached to it by name and id.
 pub(super) type Found = (cam::RoleInfo, Vec<(String, u64)>);
@@ -133,6 +140,7 @@ pub(super) async fn policies(
     stack: &Stack,
     tagged: &Tagged,
     rows: Vec<cam::StrategyInfo>,
+    asked: &Asked,
 ) -> Result<BTreeMap<String, Option<ObservedPolicy>>, CommandError> {
     let mut all: BTreeMap<String, Option<ObservedPolicy>> =
         stack.policies.iter().map(|p| (p.name.clone(), None)).collect();
@@ -144,7 +152,8 @@ pub(super) async fn policies(
         None => tagged.policy(row.policy_id).is_some() || !tagged.knows_policies(),
     };
     let interesting = rows.iter().filter(|row| all.contains_key(&row.policy_name) || may_be_ours(row));
-    let found = try_join_all(interesting.map(|row| find_policy(client, row, tagged.policy(row.policy_id)))).await?;
+    let found =
+        try_join_all(interesting.map(|row| find_policy(client, row, tagged.policy(row.policy_id), asked))).await?;
     for (name, policy) in found.into_iter().flatten() {
         if all.contains_key(&name) || carries(&policy.policy.tags, &stack.name) {
             all.insert(name, Some(policy));
@@ -162,15 +171,19 @@ async fn find_policy(
     client: &Client,
     row: &cam::StrategyInfo,
     known: Option<&Tags>,
+    asked: &Asked,
 ) -> Result<Option<(String, ObservedPolicy)>, CommandError> {
-    match client.call(None, &cam::GetPolicy { policy_id: row.policy_id }).await {
-        Ok(answer) => Ok(Some((row.policy_name.clone(), wire::policy(row, &answer, known)))),
-        Err(error) if cam::is_policy_absent(&error) => Ok(None),
-        Err(error) => Err(failed(
-            format!("read policy `{}`", row.policy_name),
-            Some(&format!("policy.{}", row.policy_name)),
-        )(error)),
-    }
+    let name = &row.policy_name;
+    let cell = Arc::clone(asked.0.lock().await.entry(row.policy_id).or_default());
+    let ask = || async {
+        match client.call(None, &cam::GetPolicy { policy_id: row.policy_id }).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if cam::is_policy_absent(&error) => Ok(None),
+            Err(error) => Err(failed(format!("read policy `{name}`"), Some(&format!("policy.{name}")))(error)),
+        }
+    };
+    let answer = cell.get_or_try_init(ask).await?;
+    Ok(answer.as_ref().map(|answer| (name.clone(), wire::policy(row, answer, known))))
 }
 
 /// One custom policy. `known` are its tags where the answers give none.
@@ -181,7 +194,7 @@ pub(crate) async fn policy_by_name(
 ) -> Result<Option<ObservedPolicy>, CommandError> {
     let rows = list_policies(client).await?;
     match rows.iter().find(|r| r.policy_name == name) {
-        Some(row) => Ok(find_policy(client, row, known).await?.map(|(_, policy)| policy)),
+        Some(row) => Ok(find_policy(client, row, known, &Asked::default()).await?.map(|(_, policy)| policy)),
         None => Ok(None),
     }
 }
