@@ -118,7 +118,7 @@ impl Wecom {
     }
 }
 
-/// Whether a JSON text spells characters beyond ASCII as `\uXXXX`. Control characters have no other spelling.
+/// Whether a JSON text spells characters beyond ASCII as `\u` and four digits. Control characters have no other spelling.
 fn has_escapes(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     let mut rest = text.as_ref();
