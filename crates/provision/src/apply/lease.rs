@@ -318,8 +318,8 @@ async fn drive(client: &Client, lease: &mut Lease) -> Result<Reached, Error> {
             Next::Call(call @ Call::List) if lease.is_recalling() => {
                 match tokio::time::timeout(LOOKING, send(client, call)).await {
                     Ok(Ok(answer)) => lease.answered(&answer, client.service_time(), &holder::gone),
-                    // Without this right no later list will be had either.
-                    Ok(Err(error)) if error.is_permission_denied() || error.is_action_unknown() => return Err(error),
+                    // Without this right, or this call, no later list will be had either.
+                    Ok(Err(error)) if error.is_permission_denied() || tag::is_unserved(&error) => return Err(error),
                     Ok(Err(_)) | Err(_) => lease.unrecalled(client.service_time()),
                 }
             }
