@@ -34,7 +34,7 @@ build: ## Build the release binary and the function's package
 .PHONY: bench
 bench: ## Measure the command line and the handler (release)
 	cargo build --locked --release --package provision
-	python3 scripts/bench.py $(TARGET)/release/provision --rated 1000
+	python3 scripts/bench.py $(TARGET)/release/provision --rated 1000 --memory 10000
 	$(HEADING) 'function package'
 	$(FAKE_KEY) $(TARGET)/release/provision package --file manifests/mps-webhook.yaml --format json | python3 scripts/bench_handler.py -
 

@@ -51,6 +51,8 @@ MARKS = {
 # The most that a step may take as a multiple of its floor while rates are enforced.
 RATED_MARK = 1.2
 START_MARK = 0.030
+# The most memory that a plan of so many functions may take, in millions of bytes.
+MEMORY_MARK = (10_000, 64)
 
 
 def manifest(functions):
@@ -109,8 +111,8 @@ def measure(line, folder, wanted):
             output.seek(0)
             sys.stderr.write(output.read().decode("utf-8", "replace")[-4000:])
             sys.exit(f"`{' '.join(line[1:])}` ended with {process.returncode} instead of {wanted}")
-    # Kilobytes on Linux, bytes on macOS.
-    return seconds, usage.ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000)
+    # Units of 1,024 bytes on Linux, bytes on macOS.
+    return seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1_024) / 1_000_000
 
 
 def first_request(provision):
@@ -149,6 +151,8 @@ def bench(provision, functions, latency, rates=False):
                 floor = chain * latency / 1000
                 mark = MARKS.get((step, functions)) if latency == 50 else None
                 mark = f"< {mark:g} s" if mark else ""
+                if arguments[0] == "plan" and functions == MEMORY_MARK[0]:
+                    mark = f"< {MEMORY_MARK[1]} MB"
                 if rates:
                     floor = max(floor, functions * busiest / RATE)
                     mark = f"< {RATED_MARK:g} x" if busiest == 1 else ""
@@ -162,6 +166,7 @@ def main():
     parser.add_argument("--functions", default="10,200,1000", help="sizes, as a comma list")
     parser.add_argument("--latency", type=int, default=50, help="milliseconds per call")
     parser.add_argument("--rated", type=int, default=0, help="also this many functions with documented rates enforced")
+    parser.add_argument("--memory", type=int, default=0, help="also this many functions with a cloud that answers at once")
     options = parser.parse_args()
 
     row("functions", "step", "floor", "ours", "ratio", "memory", "mark")
@@ -176,6 +181,9 @@ def main():
     if options.rated:
         print(f"\nwith the documented rates enforced ({RATE} calls a second for each of the busiest actions)")
         bench(options.provision, options.rated, options.latency, rates=True)
+    if options.memory:
+        print("\nmemory, with a cloud that answers at once")
+        bench(options.provision, options.memory, latency=0)
     print(flush=True)
     for functions in options.functions.split(","):
         with tempfile.TemporaryDirectory(prefix="provision-bench-") as name:
